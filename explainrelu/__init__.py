@@ -1,0 +1,85 @@
+"""Exact explanations of ReLU networks: convert, read the rules, rank, explain, report.
+
+>>> import explainrelu as xr
+>>> network = xr.ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]])
+>>> xr.explain(network, [[1.0], [3.0]]).scores
+array([3., 7.])
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from explainrelu import datasets, errors
+    from explainrelu.certificate import Certificate
+    from explainrelu.explanations.agreement import compare_with_shap
+    from explainrelu.explanations.explain import explain
+    from explainrelu.explanations.ranking import rank_features
+    from explainrelu.explanations.rules import extract_rules
+    from explainrelu.exporters.to_torch import to_torch
+    from explainrelu.geometry.box import Box
+    from explainrelu.importers.import_model import import_model
+    from explainrelu.network.network import ReluNetwork
+    from explainrelu.network.schema import InputSchema
+    from explainrelu.regions.observed import observed_regions
+    from explainrelu.rewrites.convert import convert
+    from explainrelu.rewrites.storage import load, save
+    from explainrelu.tolerances import Tolerances
+
+# name -> the module that defines it; imported when the name is first used
+_HOMES = {
+    "Box": "geometry.box",
+    "Certificate": "certificate",
+    "InputSchema": "network.schema",
+    "ReluNetwork": "network.network",
+    "Tolerances": "tolerances",
+    "compare_with_shap": "explanations.agreement",
+    "convert": "rewrites.convert",
+    "explain": "explanations.explain",
+    "extract_rules": "explanations.rules",
+    "import_model": "importers.import_model",
+    "load": "rewrites.storage",
+    "observed_regions": "regions.observed",
+    "rank_features": "explanations.ranking",
+    "save": "rewrites.storage",
+    "to_torch": "exporters.to_torch",
+}
+_MODULES = ("datasets", "errors")
+
+__all__ = [
+    "Box",
+    "Certificate",
+    "InputSchema",
+    "ReluNetwork",
+    "Tolerances",
+    "compare_with_shap",
+    "convert",
+    "datasets",
+    "errors",
+    "explain",
+    "extract_rules",
+    "import_model",
+    "load",
+    "observed_regions",
+    "rank_features",
+    "save",
+    "to_torch",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("explainrelu")
+    if name in _MODULES:
+        return import_module(f"explainrelu.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'explainrelu' has no attribute {name!r}")
+    value = getattr(import_module(f"explainrelu.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

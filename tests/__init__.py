@@ -1,0 +1,1 @@
+"""The tests; ``tests.oracles`` and ``tests.strategies`` are imported by name."""
