@@ -1,0 +1,1 @@
+"""Boxes, polytopes and linear programs: geometry that knows no network."""

@@ -1,0 +1,134 @@
+"""A box: the domain over which things are proven."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from explainrelu.arrays import BoolArray, FloatArray, frozen_floats
+from explainrelu.errors import ArgumentError
+
+__all__ = ["Box"]
+
+
+class _Schema(Protocol):
+    """What a box needs to know of a person's columns."""
+
+    def encode(self, X: Any) -> FloatArray: ...
+    def level_inputs(self, name: str, level: Any) -> Mapping[int, float]: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Box:
+    """All points with ``lower <= x <= upper``, input by input.
+
+    An input with equal bounds is fixed. Over indicator inputs a box is a relaxation of the
+    levels: it holds every row and points between levels besides (see :meth:`at_levels`).
+
+    Attributes
+    ----------
+    lower, upper : (n_inputs,)
+
+    Examples
+    --------
+    >>> box = Box([0, 0], [1, 2])
+    >>> box.contains(np.array([[0.5, 2.0], [0.5, 2.1]]))
+    array([ True, False])
+    """
+
+    lower: FloatArray
+    upper: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lower", frozen_floats(self.lower, 1, "lower"))
+        object.__setattr__(self, "upper", frozen_floats(self.upper, 1, "upper"))
+        if self.lower.shape != self.upper.shape:
+            raise ArgumentError(
+                f"lower and upper must be of equal length, got {self.lower.size} and "
+                f"{self.upper.size}."
+            )
+        if (self.lower > self.upper).any():
+            worst = int(np.flatnonzero(self.lower > self.upper)[0])
+            raise ArgumentError(
+                f"lower must not exceed upper, got {self.lower[worst]} > {self.upper[worst]} "
+                f"at input {worst}."
+            )
+
+    @classmethod
+    def from_data(cls, X: Any, *, margin: float = 0.0, schema: _Schema | None = None) -> "Box":
+        """The smallest box around the rows, widened by ``margin`` of each width on both sides.
+
+        Parameters
+        ----------
+        X : (n_samples, n_inputs)
+            Encoded points, or with ``schema`` a table of raw rows.
+        margin
+            Share of each input's range added at both ends, at least 0.
+        schema
+            Encodes raw rows (a network's ``schema``).
+        """
+        if margin < 0:
+            raise ArgumentError(f"margin must be at least 0, got {margin}.")
+        points = np.asarray(X, dtype=np.float64) if schema is None else schema.encode(X)
+        if points.ndim != 2 or points.shape[0] == 0:
+            raise ArgumentError(f"X must be (n_samples, n_inputs) with rows, got {points.shape}.")
+        lower, upper = points.min(axis=0), points.max(axis=0)
+        slack = margin * (upper - lower)
+        return cls(lower - slack, upper + slack)
+
+    @classmethod
+    def around(cls, x: npt.ArrayLike, radius: npt.ArrayLike) -> "Box":
+        """The box of half-width ``radius`` (one number, or one an input) around a point."""
+        centre = np.asarray(x, dtype=np.float64).reshape(-1)
+        half = np.broadcast_to(np.asarray(radius, dtype=np.float64), centre.shape)
+        if (half < 0).any():
+            raise ArgumentError("radius must not be negative.")
+        return cls(centre - half, centre + half)
+
+    def at_levels(self, schema: _Schema, **levels: Any) -> "Box":
+        """The part of the box where the named columns stand at the given levels.
+
+        Parameters
+        ----------
+        schema
+            The network's schema, which knows the inputs of a column.
+        **levels
+            ``column=level``; a numeric column may be fixed at a number.
+        """
+        lower, upper = self.lower.copy(), self.upper.copy()
+        for name, level in levels.items():
+            for position, value in schema.level_inputs(name, level).items():
+                lower[position] = upper[position] = value
+        return Box(lower, upper)
+
+    @property
+    def n_inputs(self) -> int:
+        """Inputs, fixed ones included."""
+        return int(self.lower.size)
+
+    @property
+    def fixed(self) -> BoolArray:
+        """Which inputs have equal bounds: (n_inputs,)."""
+        return np.asarray(self.lower == self.upper, dtype=np.bool_)
+
+    @property
+    def centre(self) -> FloatArray:
+        """The middle of the box: (n_inputs,)."""
+        return self.lower + self.half_width
+
+    @property
+    def half_width(self) -> FloatArray:
+        """Half the width of each input: (n_inputs,)."""
+        return 0.5 * (self.upper - self.lower)
+
+    def contains(self, points: FloatArray, *, slack: float = 0.0) -> BoolArray:
+        """Which points lie in the box, ``slack`` being a share of each width: (n_samples,)."""
+        room = slack * (self.upper - self.lower)
+        inside = (points >= self.lower - room) & (points <= self.upper + room)
+        return np.asarray(inside.all(axis=1), dtype=np.bool_)
+
+    def sample(self, n_samples: int, rng: np.random.Generator) -> FloatArray:
+        """Points drawn evenly from the box: (n_samples, n_inputs)."""
+        return rng.uniform(self.lower, self.upper, size=(n_samples, self.n_inputs))

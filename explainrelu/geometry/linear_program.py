@@ -1,0 +1,155 @@
+"""The only door to HiGHS for linear programs: one model kept warm while its cost changes."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from explainrelu.arrays import FloatArray
+from explainrelu.errors import SolverError
+from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
+
+__all__ = ["LinearProgram", "LinearResult", "LinearStatus"]
+
+
+class LinearStatus(Enum):
+    """How a linear program ended; the value is the message."""
+
+    OPTIMAL = "an optimum was found"
+    INFEASIBLE = "no point satisfies the constraints"
+    UNBOUNDED = "the objective grows without limit"
+    LIMIT = "the solver stopped at a limit before deciding"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearResult:
+    """The end of one solve.
+
+    Attributes
+    ----------
+    status
+        Only ``OPTIMAL`` carries a value and a point.
+    value
+        The objective at the optimum, else NaN.
+    point : (n_variables,)
+        An optimal point, else empty.
+    """
+
+    status: LinearStatus
+    value: float
+    point: FloatArray
+
+
+class LinearProgram:
+    """Maximise ``cost @ x`` over ``weight @ x <= bound``, ``lower <= x <= upper``.
+
+    Parameters
+    ----------
+    weight : (n_rows, n_variables)
+    bound : (n_rows,)
+    lower, upper : (n_variables,)
+        Bounds of the variables; infinite ones are allowed.
+    tolerances
+        ``feasibility`` is handed to the solver.
+
+    Notes
+    -----
+    The solver keeps its last basis, so programs that differ in cost or in one row solve in a
+    few pivots. One thread.
+
+    Examples
+    --------
+    >>> program = LinearProgram(np.array([[1.0, 1.0]]), np.array([1.5]), np.zeros(2), np.ones(2))
+    >>> program.maximise(np.array([1.0, 1.0])).value
+    1.5
+    """
+
+    def __init__(
+        self,
+        weight: FloatArray,
+        bound: FloatArray,
+        lower: FloatArray,
+        upper: FloatArray,
+        tolerances: Tolerances = DEFAULT_TOLERANCES,
+    ) -> None:
+        import highspy
+
+        self._highspy: Any = highspy
+        self._bound, self._current = bound, bound.copy()
+        self._feasibility = tolerances.feasibility
+        self._columns = np.arange(lower.size, dtype=np.int32)
+        self._solver: Any = self._highspy.Highs()
+        self._solver.setOptionValue("output_flag", False)
+        self._solver.setOptionValue("threads", 1)
+        self._solver.setOptionValue("presolve", "off")  # presolve would throw the warm basis away
+        self._solver.setOptionValue("primal_feasibility_tolerance", tolerances.feasibility)
+        self._solver.setOptionValue("dual_feasibility_tolerance", tolerances.feasibility)
+        self._pass_model(weight, lower, upper)
+
+    def _pass_model(self, weight: FloatArray, lower: FloatArray, upper: FloatArray) -> None:
+        n_rows, n_variables = weight.shape
+        model = self._highspy.HighsLp()
+        model.num_col_, model.num_row_ = n_variables, n_rows
+        model.col_cost_ = np.zeros(n_variables)
+        model.col_lower_, model.col_upper_ = lower, upper
+        model.row_lower_, model.row_upper_ = np.full(n_rows, -np.inf), self._bound
+        model.a_matrix_.format_ = self._highspy.MatrixFormat.kRowwise
+        model.a_matrix_.start_ = np.arange(n_rows + 1) * n_variables
+        model.a_matrix_.index_ = np.tile(np.arange(n_variables), n_rows)
+        model.a_matrix_.value_ = weight.ravel()
+        model.sense_ = self._highspy.ObjSense.kMaximize
+        self._solver.passModel(model)
+
+    def maximise(self, cost: FloatArray) -> LinearResult:
+        """The largest ``cost @ x``.
+
+        Raises
+        ------
+        SolverError
+            Where the solver reports an error rather than an outcome.
+        """
+        if self._columns.size == 0:
+            return self._without_variables()
+        self._solver.changeColsCost(self._columns.size, self._columns, cost)
+        self._solver.run()
+        status = self._status()
+        if status is not LinearStatus.OPTIMAL:
+            return LinearResult(status, float("nan"), np.zeros(0))
+        point = np.array(self._solver.getSolution().col_value)
+        return LinearResult(status, float(cost @ point), point)
+
+    def minimise(self, cost: FloatArray) -> LinearResult:
+        """The smallest ``cost @ x`` (see :meth:`maximise`)."""
+        found = self.maximise(-cost)
+        return LinearResult(found.status, -found.value, found.point)
+
+    def set_bound(self, row: int, bound: float) -> None:
+        """Change the right-hand side of one row; infinity takes the row out."""
+        self._current[row] = bound
+        self._solver.changeRowBounds(row, -np.inf, bound)
+
+    def restore_bound(self, row: int) -> None:
+        """Put the right-hand side of one row back as it was given."""
+        self.set_bound(row, float(self._bound[row]))
+
+    def _without_variables(self) -> LinearResult:
+        """Nothing to choose: the rows read ``0 <= bound``."""
+        holds = bool((self._current >= -self._feasibility).all())
+        status = LinearStatus.OPTIMAL if holds else LinearStatus.INFEASIBLE
+        return LinearResult(status, 0.0 if holds else float("nan"), np.zeros(0))
+
+    def _status(self) -> LinearStatus:
+        found, known = self._solver.getModelStatus(), self._highspy.HighsModelStatus
+        if found == known.kOptimal:
+            return LinearStatus.OPTIMAL
+        if found == known.kInfeasible:
+            return LinearStatus.INFEASIBLE
+        if found in (known.kUnbounded, known.kUnboundedOrInfeasible):
+            return LinearStatus.UNBOUNDED
+        if found in (known.kTimeLimit, known.kIterationLimit, known.kUnknown):
+            return LinearStatus.LIMIT
+        raise SolverError(
+            "A linear program must end in an optimum, infeasible or unbounded; HiGHS reports "
+            f"{self._solver.modelStatusToString(found)!r}. Check that the weights are of sane size."
+        )

@@ -1,0 +1,247 @@
+"""How a person's table becomes the network's inputs, and back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from explainrelu.arrays import BoolArray, FloatArray, IntArray
+from explainrelu.errors import ArgumentError, ColumnsError, DataError
+from explainrelu.network.column import Column, ColumnKind, Level, level_text
+from explainrelu.network.frames import as_frame
+
+__all__ = ["InputSchema"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InputSchema:
+    """The raw columns of a model and the inputs they give.
+
+    The inputs are, column after column: a numeric column's raw value, an ordinal column's
+    code, one 0/1 indicator for each level of a categorical column, nothing for an unused one.
+
+    Attributes
+    ----------
+    columns
+        The raw columns in the person's order.
+
+    Examples
+    --------
+    >>> schema = InputSchema((Column("age"), Column("job", ColumnKind.CATEGORICAL,
+    ...                                             levels=("clerk", "nurse"))))
+    >>> schema.encode(pd.DataFrame({"age": [30.0], "job": ["nurse"]}))
+    array([[30.,  0.,  1.]])
+    """
+
+    columns: tuple[Column, ...]
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        doubles = sorted({name for name in names if names.count(name) > 1})
+        if doubles:
+            raise ColumnsError(f"Column names must differ from each other, got {doubles} twice.")
+
+    @classmethod
+    def numeric(cls, names: Sequence[str]) -> "InputSchema":
+        """Numeric columns only."""
+        return cls(tuple(Column(str(name)) for name in names))
+
+    @classmethod
+    def numbered(cls, n_columns: int) -> "InputSchema":
+        """Numeric columns without names of their own: ``x0``, ``x1``, ..."""
+        return cls.numeric([f"x{i}" for i in range(n_columns)])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Raw column names."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def n_columns(self) -> int:
+        """Raw columns."""
+        return len(self.columns)
+
+    @property
+    def n_inputs(self) -> int:
+        """Inputs of the network."""
+        return sum(column.n_inputs for column in self.columns)
+
+    @property
+    def starts(self) -> IntArray:
+        """First input of each column, and behind them the number of inputs: (n_columns + 1,)."""
+        return np.cumsum([0, *(column.n_inputs for column in self.columns)])
+
+    @property
+    def groups(self) -> dict[str, tuple[int, ...]]:
+        """Raw column name -> the inputs it gives."""
+        ends = self.starts
+        return {
+            column.name: tuple(range(int(ends[i]), int(ends[i + 1])))
+            for i, column in enumerate(self.columns)
+        }
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """One name an input: the column, or ``column = level`` for an indicator."""
+        names: list[str] = []
+        for column in self.columns:
+            if column.kind is ColumnKind.CATEGORICAL:
+                names += [f"{column.name} = {level_text(level)}" for level in column.levels]
+            elif column.kind is not ColumnKind.UNUSED:
+                names.append(column.name)
+        return tuple(names)
+
+    @property
+    def input_columns(self) -> IntArray:
+        """For each input the position of its raw column: (n_inputs,)."""
+        return np.repeat(np.arange(self.n_columns), [c.n_inputs for c in self.columns])
+
+    def column(self, name: str) -> Column:
+        """The column of that name.
+
+        Raises
+        ------
+        ColumnsError
+            Where there is none.
+        """
+        if name not in self.names:
+            raise ColumnsError(f"No column is called {name!r}; there are {', '.join(self.names)}.")
+        return self.columns[self.names.index(name)]
+
+    def frame(self, X: Any) -> pd.DataFrame:
+        """``X`` as a pandas frame with exactly these columns (see :func:`as_frame`)."""
+        return as_frame(X, self.names)
+
+    def numbers(self, X: Any) -> FloatArray:
+        """One number a raw column: value, code, or position of the level (-1 unknown).
+
+        Imputed where the pipeline imputes. Shape ``(n_samples, n_columns)``.
+        """
+        frame = self.frame(X)
+        table = np.empty((len(frame), self.n_columns))
+        for i, column in enumerate(self.columns):
+            table[:, i] = column.numbers(frame.iloc[:, i])
+        return table
+
+    def encode(self, X: Any) -> FloatArray:
+        """The inputs ``(n_samples, n_inputs)`` of a table of raw rows.
+
+        Raises
+        ------
+        ColumnsError, MissingValuesError, UnknownLevelError, DataError
+            Where the rows do not fit the model; the text names column and row.
+        """
+        return self.spread(self.numbers(X))
+
+    def spread(self, numbers: FloatArray) -> FloatArray:
+        """The inputs of rows given as one number a raw column (see :meth:`numbers`)."""
+        if self.n_inputs == self.n_columns and not self._has_groups:
+            return np.ascontiguousarray(numbers)
+        points = np.zeros((numbers.shape[0], self.n_inputs))
+        for i, (column, start) in enumerate(zip(self.columns, self.starts[:-1], strict=True)):
+            if column.kind is ColumnKind.CATEGORICAL:
+                levels = numbers[:, i].astype(np.int64)
+                rows = np.flatnonzero(levels >= 0)
+                points[rows, start + levels[rows]] = 1.0
+            elif column.kind is not ColumnKind.UNUSED:
+                points[:, start] = numbers[:, i]
+        return points
+
+    def decode(self, points: FloatArray) -> pd.DataFrame:
+        """Raw rows of encoded points: the inverse of :meth:`encode`.
+
+        An all-zero group is an unknown level and decodes to None; an unused column to None.
+
+        Raises
+        ------
+        DataError
+            Where indicators are not 0/1 with at most one 1 a group: such a point of the box is
+            no row of anyone's table.
+        """
+        data: dict[str, Any] = {}
+        for column, start in zip(self.columns, self.starts[:-1], strict=True):
+            inputs = points[:, start : start + column.n_inputs]
+            data[column.name] = _decode_column(column, inputs)
+        return pd.DataFrame(data)
+
+    def imputed(self, X: Any) -> BoolArray:
+        """Which values the pipeline fills: ``(n_samples, n_columns)``."""
+        frame = self.frame(X)
+        flags = [column.imputed(frame.iloc[:, i]) for i, column in enumerate(self.columns)]
+        return np.stack(flags, axis=1)
+
+    def with_ranges(self, points: FloatArray) -> "InputSchema":
+        """The same schema with the range of each numeric or ordinal column seen in ``points``."""
+        columns = []
+        for column, start in zip(self.columns, self.starts[:-1], strict=True):
+            if column.kind in (ColumnKind.NUMERIC, ColumnKind.ORDINAL):
+                seen = points[:, start]
+                column = replace(column, lower=float(seen.min()), upper=float(seen.max()))
+            columns.append(column)
+        return InputSchema(tuple(columns))
+
+    def recorded_corners(self, points: FloatArray) -> FloatArray:
+        """Two points that span the recorded ranges: (2, n_inputs).
+
+        Where no range was recorded the corners take the extremes of ``points``.
+        """
+        corners = np.vstack([points.min(axis=0), points.max(axis=0)])
+        for column, start in zip(self.columns, self.starts[:-1], strict=True):
+            if column.n_inputs and not np.isnan(column.lower + column.upper):
+                corners[:, start] = column.lower, column.upper
+        return corners
+
+    def with_units(self, units: Mapping[str, str]) -> "InputSchema":
+        """The same schema with units of some columns.
+
+        Raises
+        ------
+        ColumnsError
+            For a name that is no column.
+        """
+        for name in units:
+            self.column(name)
+        return InputSchema(tuple(replace(c, unit=units.get(c.name, c.unit)) for c in self.columns))
+
+    def level_inputs(self, name: str, level: Level) -> dict[int, float]:
+        """Input -> value when column ``name`` is at ``level``.
+
+        Raises
+        ------
+        ArgumentError
+            Where the column has no such level.
+        """
+        column, start = self.column(name), int(self.starts[self.names.index(name)])
+        if column.kind is ColumnKind.NUMERIC and isinstance(level, (int, float)):
+            return {start: float(level)}
+        if level not in column.levels:
+            known = ", ".join(repr(level_text(known)) for known in column.levels) or "none"
+            raise ArgumentError(f"Column {name!r} has no level {level!r}; its levels: {known}.")
+        position = column.levels.index(level)
+        if column.kind is ColumnKind.ORDINAL:
+            return {start: column.codes[position]}
+        return {start + i: float(i == position) for i in range(column.n_inputs)}
+
+    @property
+    def _has_groups(self) -> bool:
+        return any(c.kind in (ColumnKind.CATEGORICAL, ColumnKind.UNUSED) for c in self.columns)
+
+
+def _decode_column(column: Column, inputs: FloatArray) -> Any:
+    if column.kind is ColumnKind.UNUSED:
+        return np.full(inputs.shape[0], None, dtype=object)
+    if column.kind is ColumnKind.NUMERIC:
+        return inputs[:, 0]
+    if column.kind is ColumnKind.ORDINAL:
+        levels = dict(zip(column.codes, column.levels, strict=True))
+        return np.array([levels.get(float(code)) for code in inputs[:, 0]], dtype=object)
+    if not np.isin(inputs, (0.0, 1.0)).all() or (inputs.sum(axis=1) > 1).any():
+        raise DataError(
+            f"Indicators of {column.name!r} must be 0 or 1 with at most one 1, got fractions: "
+            "the point lies inside the relaxed box and is no row. Fix the column by Box.at_levels."
+        )
+    table = np.array([*column.levels, None], dtype=object)
+    position = np.where(inputs.any(axis=1), inputs.argmax(axis=1), len(column.levels))
+    return table[position]
