@@ -1,0 +1,394 @@
+"""The `.xrelu` archive: a network, and the regions of a rewrite, in one file without pickle.
+
+The file is a zip of two stored members, `manifest.json` (every name, unit, level and check) and
+`arrays.safetensors` (every number of the layers), closed by a comment that is the SHA-256 of all
+bytes before it. The same content gives the same bytes. docs/archive.md is the full format.
+"""
+
+import json
+import os
+import reprlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from explainrelu.arrays import ByteArray, FloatArray, IntArray, frozen, frozen_floats
+from explainrelu.certificate import Certificate
+from explainrelu.errors import ArchiveError, ArgumentError, ExplainReluError, SizeError
+from explainrelu.geometry.box import Box
+from explainrelu.importers.model_file import LARGEST_FILE, read_model_file, write_model_file
+from explainrelu.importers.plain_records import from_plain, refusal, to_plain
+from explainrelu.importers.sealed_zip import seal, unseal
+from explainrelu.network.column import Column, ColumnKind
+from explainrelu.network.network import AffineMap, Layer, Origin, ReluNetwork
+from explainrelu.network.outputs import OutputSchema
+from explainrelu.network.schema import InputSchema
+
+__all__ = ["Archive", "ArchivedRegions", "read_archive", "write_archive"]
+
+_FORMAT, _VERSION = "xrelu", 1
+_MANIFEST, _ARRAYS = "manifest.json", "arrays.safetensors"
+_LARGEST_MANIFEST = 2**26
+_LIMITS = {_MANIFEST: _LARGEST_MANIFEST, _ARRAYS: LARGEST_FILE}
+_LAYER_ARRAYS = {"weight": np.float64, "bias": np.float64, "rectified": np.bool_}
+_REGION_ARRAYS = {
+    "patterns": np.uint8,
+    "witnesses": np.float64,
+    "counts": np.int64,
+    "lower": np.float64,
+    "upper": np.float64,
+}
+
+_Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArchivedRegions:
+    """The regions a rewrite was built from.
+
+    Attributes
+    ----------
+    patterns : (n_regions, n_bytes) uint8
+        Activation patterns, packed as :mod:`explainrelu.network.patterns` packs them.
+    witnesses : (n_regions, n_inputs)
+        One encoded point of each region.
+    counts : (n_regions,) int64
+        Rows of the data in each region, at least 0.
+    domain
+        The box that the regions were looked for in.
+    found_by
+        How they were found, in words.
+
+    Raises
+    ------
+    ArgumentError
+        Where shapes or number formats differ from these.
+    """
+
+    patterns: ByteArray
+    witnesses: FloatArray
+    counts: IntArray
+    domain: Box
+    found_by: str
+
+    def __post_init__(self) -> None:
+        patterns, counts = np.asarray(self.patterns), np.asarray(self.counts)
+        if patterns.dtype != np.uint8 or patterns.ndim != 2:
+            raise ArgumentError(
+                "patterns must be uint8 of shape (n_regions, n_bytes), got "
+                f"{patterns.dtype} of shape {patterns.shape}."
+            )
+        if counts.dtype.kind not in "iu" or counts.ndim != 1 or (counts < 0).any():
+            raise ArgumentError(
+                "counts must be whole numbers of at least 0, one a region, got "
+                f"{counts.dtype} of shape {counts.shape}."
+            )
+        object.__setattr__(self, "patterns", frozen(patterns.copy(order="C")))
+        object.__setattr__(self, "counts", frozen(counts.astype(np.int64)))
+        object.__setattr__(self, "witnesses", frozen_floats(self.witnesses, 2, "witnesses"))
+        sizes = {len(self.patterns), len(self.witnesses), len(self.counts)}
+        if len(sizes) > 1 or self.witnesses.shape[1] != self.domain.n_inputs:
+            raise ArgumentError(
+                "patterns, witnesses and counts must have one row a region and witnesses one "
+                f"column an input of the domain ({self.domain.n_inputs}), got shapes "
+                f"{self.patterns.shape}, {self.witnesses.shape} and {self.counts.shape}."
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Archive:
+    """What one `.xrelu` file holds.
+
+    Attributes
+    ----------
+    network
+        The network, with its schema, outputs, origin and certificate.
+    regions
+        The regions of a rewrite of it; None where the network alone is kept.
+
+    Raises
+    ------
+    ArgumentError
+        Where the regions are not regions of this network.
+    """
+
+    network: ReluNetwork
+    regions: ArchivedRegions | None = None
+
+    def __post_init__(self) -> None:
+        if self.regions is None:
+            return
+        n_neurons, n_bytes = self.network.n_neurons, self.regions.patterns.shape[1]
+        if n_bytes != (n_neurons + 7) // 8 or self.regions.domain.n_inputs != self.network.n_inputs:
+            raise ArgumentError(
+                f"The regions must be of a network of {self.network.n_inputs} inputs and "
+                f"{n_neurons} rectified units, got {self.regions.domain.n_inputs} inputs and "
+                f"patterns of {n_bytes} byte(s)."
+            )
+        spare = np.unpackbits(self.regions.patterns, axis=1)[:, n_neurons:]
+        if spare.any():
+            raise ArgumentError(
+                f"Patterns must be 0 behind their {n_neurons} bits, got 1 in region "
+                f"{int(np.flatnonzero(spare.any(axis=1))[0])}."
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Manifest:
+    """`manifest.json`: all that is not an array."""
+
+    format: str
+    version: int
+    arrays_sha256: str
+    n_layers: int
+    schema: InputSchema
+    outputs: OutputSchema
+    origin: Origin
+    certificate: Certificate
+    with_regions: bool
+    found_by: str
+
+
+def write_archive(path: str | os.PathLike[str], archive: Archive) -> None:
+    """Write an archive: all of it or nothing.
+
+    Parameters
+    ----------
+    path
+        The file to write, by custom ending in ``.xrelu``. An existing file is replaced.
+    archive
+        What to keep.
+
+    Raises
+    ------
+    OutputError
+        Where the file cannot be written; what stood there before still stands.
+    SizeError
+        Where the file would exceed 2 GB.
+    InputTypeError
+        Where a level or name is of a type that the format does not have.
+
+    Notes
+    -----
+    Exact: every number keeps its 64 bits, every level its type. The same archive gives the
+    same bytes. Memory: about twice the size of the file.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> network = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]])
+    >>> with TemporaryDirectory() as folder:
+    ...     write_archive(Path(folder, "model.xrelu"), Archive(network))
+    ...     read_archive(Path(folder, "model.xrelu")).network([[3.0]])
+    array([7.])
+    """
+    write_model_file(path, _packed(archive))
+
+
+def read_archive(path: str | os.PathLike[str]) -> Archive:
+    """Read an archive, after checking that it is whole and unaltered.
+
+    Parameters
+    ----------
+    path
+        A file that :func:`write_archive` wrote.
+
+    Returns
+    -------
+    Archive
+        What was written, to the last bit.
+
+    Raises
+    ------
+    ArchiveError
+        For a file that is missing, truncated, altered in any byte, of a newer format, or that
+        contradicts itself.
+
+    Notes
+    -----
+    No code from the file is run: arrays are bytes, and everything else fills the fields of
+    known records. The checksum tells damage, not intent: whoever can write the file can also
+    make it anew. Memory: about three times the size of the file.
+
+    Examples
+    --------
+    >>> read_archive("no such file.xrelu")
+    Traceback (most recent call last):
+    explainrelu.errors.ArchiveError: 'no such file.xrelu' cannot be read: ...
+    """
+    data = read_model_file(path)
+    try:
+        return _unpacked(data)
+    except ArchiveError as error:
+        raise ArchiveError(f"{str(path)!r} cannot be read: {error}") from error
+
+
+# ---------------------------------------------------------------------------------------------
+# Records to bytes.
+
+
+def _packed(archive: Archive) -> bytes:
+    from safetensors.numpy import save
+
+    network, regions = archive.network, archive.regions
+    named = _named_arrays(archive)
+    # a second manifest's worth is left for the headers of arrays and members
+    if sum(array.nbytes for array in named.values()) > LARGEST_FILE - 2 * _LARGEST_MANIFEST:
+        raise _too_large("The arrays of the archive")
+    arrays = save({name: np.ascontiguousarray(array) for name, array in named.items()})
+    manifest = _Manifest(
+        format=_FORMAT,
+        version=_VERSION,
+        arrays_sha256=sha256(arrays).hexdigest(),
+        n_layers=len(network.layers),
+        schema=network.schema,
+        outputs=network.outputs,
+        origin=network.origin,
+        certificate=network.certificate,
+        with_regions=regions is not None,
+        found_by="" if regions is None else regions.found_by,
+    )
+    text = json.dumps(to_plain(manifest, _Manifest, "archive"), indent=1, sort_keys=True)
+    if len(text) > _LARGEST_MANIFEST:
+        raise _too_large("The names and levels of the archive")
+    return seal({_MANIFEST: text.encode("ascii"), _ARRAYS: arrays})
+
+
+def _named_arrays(archive: Archive) -> dict[str, npt.NDArray[Any]]:
+    network, regions = archive.network, archive.regions
+    named: dict[str, npt.NDArray[Any]] = {
+        f"layers.{i}.{name}": getattr(layer, name)
+        for i, layer in enumerate(network.layers)
+        for name in _LAYER_ARRAYS
+    }
+    named |= {"output.weight": network.output.weight, "output.bias": network.output.bias}
+    if regions is not None:
+        found = {"lower": regions.domain.lower, "upper": regions.domain.upper}
+        found |= {name: getattr(regions, name) for name in ("patterns", "witnesses", "counts")}
+        named |= {f"regions.{name}": array for name, array in found.items()}
+    return named
+
+
+def _too_large(what: str) -> SizeError:
+    return SizeError(
+        f"{what} must fit in a file of {LARGEST_FILE} bytes, got more. Keep fewer regions, or "
+        "save the network alone."
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# Bytes to records. Whoever forged a valid seal still finds every step below checked.
+
+
+def _unpacked(data: bytes) -> Archive:
+    members = unseal(data, _LIMITS)
+    manifest = _manifest(members[_MANIFEST])
+    if sha256(members[_ARRAYS]).hexdigest() != manifest.arrays_sha256:
+        raise refusal(_ARRAYS, "the arrays that the manifest was written with", "other bytes")
+    arrays = _arrays(members[_ARRAYS], manifest)
+    try:
+        return _archive(manifest, arrays)
+    except ArchiveError:
+        raise
+    except ExplainReluError as error:
+        raise refusal("the archive", "a network that fits together", _said(error)) from error
+
+
+def _manifest(raw: bytes) -> _Manifest:
+    try:
+        data = json.loads(raw.decode("ascii"))
+    except (ValueError, RecursionError) as error:
+        raise refusal(_MANIFEST, "JSON", _said(error)) from error
+    if not isinstance(data, dict) or data.get("format") != _FORMAT:
+        raise refusal(_MANIFEST, f"an object with format {_FORMAT!r}", reprlib.repr(data))
+    version = data.get("version")
+    if type(version) is int and version > _VERSION:
+        raise ArchiveError(
+            f"The archive must be of format version {_VERSION} or older, got {version}: a newer "
+            "explainrelu wrote it. Upgrade with pip install --upgrade explainrelu."
+        )
+    if type(version) is not int or version < 1:
+        raise refusal(f"{_MANIFEST}.version", "a whole number from 1 on", reprlib.repr(version))
+    manifest = from_plain(data, _Manifest, _MANIFEST)
+    for column in manifest.schema.columns:
+        _check_column(column)
+    return manifest
+
+
+def _check_column(column: Column) -> None:
+    """What a column's numbers rely on and no constructor checks."""
+    where = f"column {column.name!r}"
+    if column.kind is ColumnKind.ORDINAL and len(column.codes) != len(column.levels):
+        required = f"of {len(column.levels)} codes, one a level"
+        raise refusal(where, required, f"{len(column.codes)}")
+    numeric = column.kind in (ColumnKind.NUMERIC, ColumnKind.ORDINAL)
+    if numeric and column.imputes and not isinstance(column.fill, (int, float)):
+        raise refusal(where, "filled with a number", repr(column.fill))
+
+
+def _arrays(raw: bytes, manifest: _Manifest) -> dict[str, npt.NDArray[Any]]:
+    """The arrays by name, each of the format its place asks for."""
+    from safetensors.numpy import load
+
+    try:
+        arrays: dict[str, npt.NDArray[Any]] = load(raw)
+    except Exception as error:  # its own error class, and KeyError for formats NumPy lacks
+        raise refusal(_ARRAYS, "a safetensors file", _said(error)) from error
+    if not 0 <= manifest.n_layers <= len(arrays):
+        raise refusal(f"{_MANIFEST}.n_layers", f"0 to {len(arrays)}", f"{manifest.n_layers}")
+    expected = _expected_arrays(manifest.n_layers, manifest.with_regions)
+    if arrays.keys() != expected.keys():
+        odd = sorted(arrays.keys() ^ expected.keys())
+        raise refusal(_ARRAYS, "the arrays that the manifest tells of", f"odd ones: {odd[:4]}")
+    for name, array in arrays.items():
+        if array.dtype != expected[name]:
+            raise refusal(f"{_ARRAYS}: {name}", f"of {np.dtype(expected[name])}", f"{array.dtype}")
+        if array.dtype == np.bool_ and (array.view(np.uint8) > 1).any():
+            raise refusal(f"{_ARRAYS}: {name}", "flags of 0 or 1", "other bytes")
+    return arrays
+
+
+def _expected_arrays(n_layers: int, with_regions: bool) -> dict[str, npt.DTypeLike]:
+    expected: dict[str, npt.DTypeLike] = {
+        f"layers.{i}.{name}": dtype
+        for i in range(n_layers)
+        for name, dtype in _LAYER_ARRAYS.items()
+    }
+    expected |= {"output.weight": np.float64, "output.bias": np.float64}
+    if with_regions:
+        expected |= {f"regions.{name}": dtype for name, dtype in _REGION_ARRAYS.items()}
+    return expected
+
+
+def _archive(manifest: _Manifest, arrays: _Arrays) -> Archive:
+    layers = tuple(
+        Layer(**{name: arrays[f"layers.{i}.{name}"] for name in _LAYER_ARRAYS})
+        for i in range(manifest.n_layers)
+    )
+    network = ReluNetwork(
+        layers=layers,
+        output=AffineMap(arrays["output.weight"], arrays["output.bias"]),
+        schema=manifest.schema,
+        outputs=manifest.outputs,
+        origin=manifest.origin,
+        certificate=manifest.certificate,
+    )
+    if not manifest.with_regions:
+        return Archive(network)
+    regions = ArchivedRegions(
+        patterns=arrays["regions.patterns"],
+        witnesses=arrays["regions.witnesses"],
+        counts=arrays["regions.counts"],
+        domain=Box(arrays["regions.lower"], arrays["regions.upper"]),
+        found_by=manifest.found_by,
+    )
+    return Archive(network, regions)
+
+
+def _said(error: Exception) -> str:
+    return str(error).rstrip(".")

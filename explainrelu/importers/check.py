@@ -1,0 +1,64 @@
+"""Every importer's check of itself: the network's scores against the model's own."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from explainrelu.arrays import FloatArray
+from explainrelu.certificate import Check, Exactness, Status
+from explainrelu.errors import ImportCheckError
+from explainrelu.network.network import ReluNetwork
+from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
+
+__all__ = ["checked"]
+
+
+def checked(
+    network: ReluNetwork,
+    got: FloatArray,
+    own: FloatArray,
+    *,
+    what: str,
+    dtype: str | None = None,
+    tolerances: Tolerances = DEFAULT_TOLERANCES,
+) -> ReluNetwork:
+    """The network with one more check: its numbers against the model's own on the same rows.
+
+    Parameters
+    ----------
+    network
+        As imported; ``network.origin.dtype`` says what the model computes in.
+    got, own : (n_samples, n_outputs)
+        What the network gives and what the model itself gives.
+    what
+        What is compared, such as ``raw scores`` or ``probabilities``.
+    dtype
+        The number format ``own`` was computed in; the model's own by default.
+
+    Returns
+    -------
+    ReluNetwork
+        The same network; the largest difference is kept in its certificate, relative to
+        ``max(1, largest own value)``.
+
+    Raises
+    ------
+    ImportCheckError
+        Where they differ by more than the model's number format explains.
+    """
+    dtype = dtype or network.origin.dtype
+    limits = {"float64": tolerances.agreement, "float32": tolerances.single_agreement}
+    limit = limits.get(dtype, tolerances.half_agreement)
+    scale = max(1.0, float(np.abs(own).max(initial=0.0)))
+    gap = float(np.abs(got - own).max(initial=0.0)) / scale
+    detail = f"{own.shape[0]} rows, model computes in {dtype}"
+    check = Check.at_most(
+        f"import: {what} equal the model's own", gap, limit, Exactness.EXACT, detail
+    )
+    if check.status is not Status.HOLDS:
+        raise ImportCheckError(
+            f"The imported network must give the model's own {what} within {limit:.0e}, got a "
+            f"difference of {gap:.3g} over {detail}. Please report the model: this is a defect of "
+            "the importer, and no explanation of it could be trusted."
+        )
+    return replace(network, certificate=network.certificate.plus([check]))
