@@ -1,0 +1,1 @@
+"""Linear regions: where the network is one affine formula."""

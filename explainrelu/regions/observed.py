@@ -1,0 +1,86 @@
+"""The linear regions that a data set visits."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from explainrelu.arrays import ByteArray, FloatArray, IntArray
+from explainrelu.geometry.box import Box
+from explainrelu.importers.import_model import import_model
+from explainrelu.network.network import ReluNetwork
+from explainrelu.network.patterns import activation_patterns, pattern_keys
+from explainrelu.regions.region_set import RegionSet
+
+__all__ = ["observed_regions", "regions_of_points"]
+
+
+def observed_regions(model: Any, X: Any, *, domain: Box | None = None) -> RegionSet:
+    """The regions the rows of ``X`` lie in.
+
+    Parameters
+    ----------
+    model
+        Anything :func:`explainrelu.import_model` takes.
+    X : (n_samples, n_columns)
+        Raw rows.
+    domain
+        The box the regions are read in; the smallest around the rows by default.
+
+    Returns
+    -------
+    RegionSet
+        Most visited first. ``counts`` and ``rows`` tell which rows lie where. Not complete:
+        regions without rows are not listed.
+
+    Notes
+    -----
+    Exact for float64 arithmetic, ``z = 0`` counting as inactive. Cost: one forward pass and a
+    hash table of the patterns; polytopes and affine maps are computed when asked for.
+
+    Examples
+    --------
+    >>> network = ReluNetwork.from_weights([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+    >>> observed_regions(network, [[-1.0], [2.0], [3.0]]).counts
+    array([2, 1])
+    """
+    network = import_model(model, X)
+    return regions_of_points(network, network.schema.encode(X), domain=domain)
+
+
+def regions_of_points(
+    network: ReluNetwork, points: FloatArray, *, domain: Box | None = None
+) -> RegionSet:
+    """:func:`observed_regions` for encoded points ``(n_samples, n_inputs)``."""
+    packed = activation_patterns(network, points)
+    codes, first = _distinct(packed)
+    counts = np.bincount(codes, minlength=first.size)
+    order = np.lexsort((first, -counts))  # most visited first, then by first row
+    rank = np.empty_like(order)
+    rank[order] = np.arange(order.size)
+    return RegionSet(
+        network=network,
+        patterns=packed[first[order]],
+        witnesses=points[first[order]],
+        domain=Box.from_data(points) if domain is None else domain,
+        complete=False,
+        found_by=f"visited by {points.shape[0]} rows",
+        counts=counts[order].astype(np.int64),
+        rows=rank[codes],
+    )
+
+
+def _distinct(packed: ByteArray) -> tuple[IntArray, IntArray]:
+    """For each pattern a code, and for each code the first row that has it."""
+    codes = pd.factorize(pattern_keys(packed))[0].astype(np.int64)
+    first = _first_rows(codes)
+    if (packed[first][codes] != packed).any():  # two patterns share a key: sort the bytes instead
+        codes = np.unique(packed, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
+        first = _first_rows(codes)
+    return codes, first
+
+
+def _first_rows(codes: IntArray) -> IntArray:
+    first = np.full(int(codes.max(initial=-1)) + 1, codes.size, dtype=np.int64)
+    np.minimum.at(first, codes, np.arange(codes.size))
+    return first

@@ -1,0 +1,248 @@
+"""Many linear regions of one network, as arrays."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from explainrelu.arrays import BoolArray, ByteArray, FloatArray, IntArray, frozen
+from explainrelu.errors import ArgumentError
+from explainrelu.geometry.box import Box
+from explainrelu.network.network import ReluNetwork
+from explainrelu.network.outputs import ScoreView
+from explainrelu.network.patterns import (
+    activation_patterns,
+    affine_maps,
+    pattern_keys,
+    region_names,
+    unpack,
+)
+from explainrelu.regions.region import LinearRegion
+from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
+
+__all__ = ["RegionSet", "near_zero"]
+
+_CHUNK_VALUES = 1 << 22  # 32 MB of coefficients at a time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionSet:
+    """Regions with distinct activation patterns, and how they were found.
+
+    Attributes
+    ----------
+    network
+        The network they belong to.
+    patterns : (n_regions, n_bytes) uint8
+        Packed activation patterns, all different.
+    witnesses : (n_regions, n_inputs)
+        One encoded point of each region.
+    domain
+        The box over which they were found.
+    complete
+        Whether no other full-dimensional region meets the domain.
+    found_by
+        How they were found, in words.
+    counts : (n_regions,)
+        Rows of the data in each region (zero where no data was counted).
+    rows : (n_samples,)
+        For each row of the data the position of its region (empty without data).
+    skipped
+        Regions met and left out because they are thinner than the tolerance.
+    keys : (n_regions,)
+        64-bit keys of the patterns.
+    """
+
+    network: ReluNetwork
+    patterns: ByteArray
+    witnesses: FloatArray
+    domain: Box
+    complete: bool
+    found_by: str
+    counts: IntArray
+    rows: IntArray
+    skipped: int = 0
+    keys: IntArray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        n_regions = self.patterns.shape[0]
+        if self.witnesses.shape != (n_regions, self.network.n_inputs):
+            raise ArgumentError(
+                f"witnesses must be ({n_regions}, {self.network.n_inputs}), "
+                f"got {self.witnesses.shape}."
+            )
+        for array in (self.patterns, self.witnesses, self.counts, self.rows):
+            frozen(array)
+        object.__setattr__(self, "keys", frozen(pattern_keys(self.patterns)))
+
+    def __len__(self) -> int:
+        return int(self.patterns.shape[0])
+
+    def __iter__(self) -> Iterator[LinearRegion]:
+        return (self.region(i) for i in range(len(self)))
+
+    def region(self, i: int) -> LinearRegion:
+        """The ``i``-th region."""
+        return LinearRegion(self.network, self.patterns[i], self.domain)
+
+    def chosen(self, positions: IntArray) -> "RegionSet":
+        """Some of the regions only, in the order given; rows of the data are not kept.
+
+        Raises
+        ------
+        ArgumentError
+            For a position that is none.
+        """
+        if ((positions < 0) | (positions >= len(self))).any():
+            raise ArgumentError(f"Positions must be from 0 to {len(self) - 1}, got {positions}.")
+        return RegionSet(
+            network=self.network,
+            patterns=self.patterns[positions],
+            witnesses=self.witnesses[positions],
+            domain=self.domain,
+            complete=False,
+            found_by=f"{positions.size} of the regions {self.found_by}",
+            counts=self.counts[positions],
+            rows=np.zeros(0, dtype=np.int64),
+        )
+
+    def joined(self, other: "RegionSet") -> "RegionSet":
+        """These regions and those of another set of the same network that are not listed here.
+
+        Counts add up, the rows of ``other`` follow these rows, and the domain is the smallest
+        box around both.
+        """
+        place = self.locate_patterns(other.patterns)
+        new = np.flatnonzero(place < 0)
+        place[new] = len(self) + np.arange(new.size)
+        counts = np.concatenate([self.counts, np.zeros(new.size, dtype=np.int64)])
+        counts[place] += other.counts
+        lower = np.minimum(self.domain.lower, other.domain.lower)
+        upper = np.maximum(self.domain.upper, other.domain.upper)
+        return RegionSet(
+            network=self.network,
+            patterns=np.concatenate([self.patterns, other.patterns[new]]),
+            witnesses=np.concatenate([self.witnesses, other.witnesses[new]]),
+            domain=Box(lower, upper),
+            complete=False,
+            found_by=f"{self.found_by}, then {other.found_by}",
+            counts=counts,
+            rows=np.concatenate([self.rows, place[other.rows]]),
+            skipped=self.skipped + other.skipped,
+        )
+
+    @property
+    def names(self) -> "np.ndarray[tuple[int], np.dtype[np.str_]]":
+        """Short stable names, one a region."""
+        return region_names(self.keys)
+
+    @property
+    def share(self) -> FloatArray:
+        """Share of the rows in each region: (n_regions,)."""
+        return self.counts / max(1, int(self.counts.sum()))
+
+    def affine_maps(self, view: ScoreView | None = None) -> tuple[FloatArray, FloatArray]:
+        """``weight (n_regions, n_scores, n_inputs)`` and ``bias (n_regions, n_scores)``.
+
+        Computed when asked for, in one batch; see :func:`network.patterns.affine_maps`.
+        """
+        output = None if view is None else self.network.score_map(view)
+        return affine_maps(self.network, self.patterns, output)
+
+    def affine_map_chunks(
+        self, view: ScoreView | None = None
+    ) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
+        """The affine maps in chunks of bounded memory: positions, ``weight`` and ``bias``."""
+        output = self.network.output if view is None else self.network.score_map(view)
+        step = max(1, _CHUNK_VALUES // max(1, output.bias.size * self.network.n_inputs))
+        for start in range(0, len(self), step):
+            part = slice(start, min(start + step, len(self)))
+            yield part, *affine_maps(self.network, self.patterns[part], output)
+
+    def locate(self, X: Any, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> IntArray:
+        """The region of each raw row, -1 where no listed region holds it: (n_samples,)."""
+        return self.locate_points(self.network.schema.encode(X), tolerances=tolerances)
+
+    def locate_points(
+        self, points: FloatArray, *, tolerances: Tolerances = DEFAULT_TOLERANCES
+    ) -> IntArray:
+        """The region of each encoded point, -1 where no listed region holds it.
+
+        By activation pattern first. A point whose own pattern is not listed may still lie on
+        the boundary of a listed region: that is so exactly where the patterns differ only at
+        units whose preactivation is zero within tolerance, and then, by continuity, the
+        region's formula gives the network's score there.
+        """
+        packed = activation_patterns(self.network, points)
+        found = self.locate_patterns(packed)
+        missing = np.flatnonzero(found < 0)
+        if missing.size and len(self):
+            found[missing] = self._touching(points[missing], packed[missing], tolerances)
+        return found
+
+    def locate_patterns(self, packed: ByteArray) -> IntArray:
+        """The region with exactly each packed pattern, -1 where none is listed."""
+        if not len(self):
+            return np.full(packed.shape[0], -1, dtype=np.int64)
+        found = np.asarray(
+            pd.Index(self.keys).get_indexer(pd.Index(pattern_keys(packed))), dtype=np.int64
+        )
+        same = (self.patterns[found] == packed).all(axis=1)  # keys may collide, patterns do not
+        return np.where((found >= 0) & same, found, -1)
+
+    def _touching(self, points: FloatArray, packed: ByteArray, tolerances: Tolerances) -> IntArray:
+        """For points of unlisted patterns: a listed region whose closure holds them, or -1."""
+        zero = near_zero(self.network, points, tolerances)
+        found = np.full(points.shape[0], -1, dtype=np.int64)
+        certain = np.packbits(~zero, axis=1)
+        for i in np.flatnonzero(zero.any(axis=1)):
+            differs = (self.patterns ^ packed[i]) & certain[i]
+            hits = np.flatnonzero(~differs.any(axis=1))
+            if hits.size:
+                found[i] = hits[0]
+        return found
+
+    def full_dimensional(self, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> BoolArray:
+        """Whether each region has interior points: (n_regions,).
+
+        A witness on no unit's zero set proves it; a linear program decides the others.
+        """
+        clear = ~near_zero(self.network, self.witnesses, tolerances)
+        full: BoolArray = np.asarray(clear.all(axis=1), dtype=np.bool_)
+        for i in np.flatnonzero(~full):
+            full[i] = self.region(int(i)).polytope().is_full_dimensional(tolerances=tolerances)
+        return full
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a region: ``region n_rows share n_active full_dimensional exactness``."""
+        return pd.DataFrame(
+            {
+                "region": pd.Series(self.names, dtype="str"),
+                "n_rows": self.counts,
+                "share": self.share,
+                "n_active": unpack(self.network, self.patterns).sum(axis=1, dtype=np.int64),
+                "full_dimensional": self.full_dimensional(),
+                "exactness": pd.Series(["exact"] * len(self), dtype="str"),
+            }
+        )
+
+
+def near_zero(network: ReluNetwork, points: FloatArray, tolerances: Tolerances) -> BoolArray:
+    """Which rectified units have a preactivation that is zero within tolerance.
+
+    ``|z| <= boundary * (|W| |h| + |b|)``: the right-hand side is the size of the terms that
+    made ``z``, so rounding cannot hide a zero. Shape ``(n_samples, n_neurons)``.
+    """
+    flags = np.empty((points.shape[0], network.n_neurons), dtype=np.bool_)
+    for rows in network.row_chunks(points.shape[0]):
+        hidden, start = points[rows], 0
+        for layer in network.layers:
+            z = layer.preactivation(hidden)
+            size = np.abs(hidden) @ np.abs(layer.weight).T + np.abs(layer.bias)
+            stop = start + layer.n_rectified
+            close = np.abs(z) <= tolerances.boundary * size
+            flags[rows, start:stop] = close[:, layer.rectified]
+            hidden, start = layer.activate(z), stop
+    return flags
