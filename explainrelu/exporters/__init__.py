@@ -1,0 +1,1 @@
+"""Networks and rewrites as ordinary modules that other tools run."""

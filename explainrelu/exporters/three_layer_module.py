@@ -1,0 +1,80 @@
+"""The three-layer network as a torch module, its selector weights as masks.
+
+A weight of minus infinity would turn a silent input into NaN (``0 * inf``), so a selector is
+exported as what it does: a neuron is silenced where any of the inputs it selects is positive.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explainrelu.importers.from_torch import load_torch
+from explainrelu.network.patterns import affine_maps
+from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
+from explainrelu.rewrites.three_layer.weights import extended_layer, selectors
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["three_layer_module"]
+
+
+def three_layer_module(network: ThreeLayerNetwork) -> "nn.Module":
+    """The literal three-layer network in torch.
+
+    Returns
+    -------
+    torch.nn.Module
+        Takes encoded points ``(n_samples, n_inputs)``, gives raw scores ``(n_samples,
+        n_outputs)``; NaN, never a silent zero, where not exactly one cell fires. In float64, in
+        evaluation mode, with buffers ``forms``, ``form_bias``, ``silencers``, ``maps`` and
+        ``map_bias``.
+
+    Raises
+    ------
+    SizeError
+        Where the weights would not fit in memory.
+    """
+    torch = load_torch()
+    forms, n_inputs = network.forms, network.source.n_inputs
+    first = extended_layer(forms, 1)
+    extended_layer(forms, 3)  # refuses with the count where the masks would not fit
+    weight, bias = affine_maps(network.source, network.regions.patterns)
+    arrays = {
+        "forms": first.finite.toarray()[2 * n_inputs :],
+        "form_bias": first.bias[2 * n_inputs :],
+        "silencers": selectors(forms).toarray()[:, 2 * n_inputs :],
+        "maps": weight,
+        "map_bias": bias,
+    }
+    tensors = {name: torch.tensor(np.ascontiguousarray(array)) for name, array in arrays.items()}
+    module: nn.Module = _module_class()(tensors)
+    return module.eval()
+
+
+@cache
+def _module_class() -> Any:
+    """The module's class; made when torch is first used."""
+    torch = load_torch()
+
+    class ThreeLayerModule(torch.nn.Module):  # type: ignore[misc, name-defined]  # torch is loaded late
+        """Layer by layer: forms and switches, cells that are silenced, formulas that speak."""
+
+        def __init__(self, tensors: Any) -> None:
+            super().__init__()
+            for name, tensor in tensors.items():
+                self.register_buffer(name, tensor)
+
+        def forward(self, points: Any) -> Any:
+            """Raw scores ``(n_samples, n_outputs)`` of encoded points."""
+            u = torch.relu(points @ self.forms.T + self.form_bias)
+            second = torch.cat([u > 0, u <= 0], dim=1).to(points.dtype)
+            fires = second @ self.silencers.T == 0
+            formulas = torch.einsum("ni,koi->nko", points, self.maps) + self.map_bias
+            plus, minus = torch.relu(formulas), torch.relu(-formulas)
+            voices = torch.where(fires[:, :, None], plus - minus, 0.0)
+            alone = fires.sum(dim=1, keepdim=True) == 1
+            return torch.where(alone, voices.sum(dim=1), torch.nan)
+
+    return ThreeLayerModule

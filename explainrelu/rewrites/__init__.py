@@ -1,0 +1,1 @@
+"""Equal networks of another shape, each with a guarantee and a certificate."""

@@ -1,0 +1,1 @@
+"""The transparent three-layer network: forms, weights, evaluation, words, certificate."""

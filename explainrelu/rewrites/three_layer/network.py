@@ -1,0 +1,206 @@
+"""The transparent three-layer network of a list of cells.
+
+Legend (the construction of Villani and Schoots, made exact on boundaries): ``g_k`` are the
+distinct affine forms of the cells, ``A_r x + c_r`` the network's formula on cell ``r``.
+
+    layer 1   max(0, x), max(0, -x)  and  u_k = max(0, g_k(x))
+    layer 2   the same carried on    and  t_k = max(0, 1 - inf * u_k): 1 where g_k <= 0, else 0
+    layer 3   max(0, +-(A_r x + c_r) - inf * [sum of u_k over units inactive in r
+                                             + sum of t_k over units active in r])
+    output    for each score the plus neurons less the minus neurons, summed over the cells
+
+A cell is half-open, ``z > 0`` on its active and ``z <= 0`` on its inactive units, so every point
+lies in exactly one and only that cell's neurons speak.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from explainrelu.arrays import FloatArray
+from explainrelu.certificate import Certificate
+from explainrelu.errors import UnlistedRegionError
+from explainrelu.network.exact import ExactArray
+from explainrelu.network.network import ReluNetwork
+from explainrelu.network.patterns import unpack
+from explainrelu.regions.observed import regions_of_points
+from explainrelu.regions.region_set import RegionSet
+from explainrelu.rewrites.rewrite import Guarantee, Reach, Rewrite
+from explainrelu.rewrites.three_layer.certificate import certify_three_layers
+from explainrelu.rewrites.three_layer.evaluation import (
+    Evaluation,
+    ExactEvaluation,
+    by_lookup,
+    exactly,
+    literally,
+)
+from explainrelu.rewrites.three_layer.forms import CellForms
+from explainrelu.rewrites.three_layer.weights import ExtendedLayer, extended_layer
+from explainrelu.rewrites.three_layer.words import describe_neuron
+from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
+
+__all__ = ["ThreeLayerNetwork"]
+
+_GUARANTEE = Guarantee(
+    Reach.EVERYWHERE,
+    "equal to the source at every point of the listed cells, boundaries included; a point in no "
+    "listed cell is reported as such",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ThreeLayerNetwork(Rewrite):
+    """An equal network of three hidden layers in which every weight has a meaning.
+
+    Calling it on raw rows gives the raw score. Cells are looked up by activation pattern,
+    which equals the weights taken literally (:meth:`evaluate_literal`) wherever no unit is
+    within tolerance of its zero set.
+
+    Attributes
+    ----------
+    source
+        The network it equals.
+    regions
+        The listed cells.
+    certificate
+        What was checked.
+    guarantee
+        What holds by construction.
+
+    Notes
+    -----
+    Exact everywhere on the listed cells. Sizes: ``2 n + K``, ``2 n + 2 K`` and ``2 m R`` neurons
+    for ``n`` inputs, ``K`` distinct forms, ``m`` outputs and ``R`` cells. A call costs one
+    forward pass of the source and one affine map for each cell met.
+
+    References
+    ----------
+    Villani and Schoots 2023, "Any Deep ReLU Network is Shallow", theorem 2.
+
+    Examples
+    --------
+    >>> from explainrelu.rewrites.convert import convert
+    >>> network = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]])
+    >>> shallow = convert(network, [[-1.0], [3.0]])
+    >>> shallow([[3.0]]), shallow.sizes
+    (array([7.]), (3, 4, 4))
+    """
+
+    source: ReluNetwork
+    regions: RegionSet
+    certificate: Certificate = Certificate()
+    guarantee: Guarantee = _GUARANTEE
+
+    @property
+    def result(self) -> "ThreeLayerNetwork":
+        """The equal network: the record itself."""
+        return self
+
+    @property
+    def n_cells(self) -> int:
+        """Listed cells."""
+        return len(self.regions)
+
+    @property
+    def forms(self) -> CellForms:
+        """The distinct affine forms of the cells."""
+        return CellForms.of(self.source, unpack(self.source, self.regions.patterns))
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Neurons of the three hidden layers."""
+        n_inputs, n_forms = self.source.n_inputs, self.forms.n_forms
+        outputs = 2 * self.source.n_outputs * self.n_cells
+        return 2 * n_inputs + n_forms, 2 * n_inputs + 2 * n_forms, outputs
+
+    def __call__(self, X: Any) -> FloatArray:
+        """Raw scores of raw rows.
+
+        Raises
+        ------
+        UnlistedRegionError
+            Where a row lies in no listed cell. :meth:`evaluate` flags such rows instead,
+            :meth:`extend` lists their cells.
+        """
+        found = self.evaluate(X)
+        missing = np.flatnonzero(~found.listed)
+        if missing.size:
+            raise UnlistedRegionError(
+                f"Every row must lie in one of the {self.n_cells} listed cells; {missing.size} of "
+                f"{found.cells.size} do not, the first being row {missing[0]}. Use "
+                "shallow.extend(X) to list their cells, or shallow.evaluate(X) to flag them."
+            )
+        return found.scores[:, 0] if self.source.n_outputs == 1 else found.scores
+
+    def evaluate(self, X: Any, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> Evaluation:
+        """Scores of raw rows by looking their cell up; rows in no listed cell are flagged."""
+        return by_lookup(self.regions, self.source.schema.encode(X), tolerances)
+
+    def evaluate_literal(
+        self, X: Any, *, tolerances: Tolerances = DEFAULT_TOLERANCES
+    ) -> Evaluation:
+        """Scores of raw rows by the weights taken literally, in float64.
+
+        Within rounding of a boundary a point may fire no cell; it is flagged as ambiguous and
+        has NaN, and :meth:`evaluate` decides it. Needs the weights of layer 3 in memory.
+        """
+        return literally(self.regions, self.forms, self.source.schema.encode(X), tolerances)
+
+    def evaluate_exact(
+        self, points: Sequence[Sequence[Fraction | int | float]]
+    ) -> list[ExactEvaluation]:
+        """The weights taken literally in exact rational arithmetic, boundaries included.
+
+        Parameters
+        ----------
+        points : (n_points, n_inputs)
+            Encoded points; a float is taken as the fraction it is.
+
+        Notes
+        -----
+        Every form is composed without rounding and every neuron evaluated by the rules of the
+        extended reals, at a cost of one fraction product a non-zero weight and point. Take a
+        few cells by :meth:`restrict` first where there are many.
+        """
+        return exactly(self.forms, [ExactArray.of(point) for point in points])
+
+    def layer(self, number: int) -> ExtendedLayer:
+        """The weights of layer 1, 2, 3 or of the output map, 4.
+
+        Raises
+        ------
+        SizeError
+            Where they would not fit in memory, with the count.
+        """
+        return extended_layer(self.forms, number)
+
+    def describe(self, layer: int, neuron: int) -> str:
+        """What one neuron is, in words and in raw columns.
+
+        Examples
+        --------
+        >>> from explainrelu.rewrites.convert import convert
+        >>> network = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.5], [1.0]])
+        >>> convert(network, [[3.0]]).describe(1, 2)
+        'max(0, 0.5 + x0): unit 0 of layer 1 of the source, in every cell'
+        """
+        return describe_neuron(self.forms, self.regions, layer, neuron)
+
+    def restrict(self, cells: npt.ArrayLike) -> "ThreeLayerNetwork":
+        """The network of some of the cells only, in the order given; not certified anew."""
+        return ThreeLayerNetwork(self.source, self.regions.chosen(np.asarray(cells, np.int64)))
+
+    def extend(self, X: Any, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> "ThreeLayerNetwork":
+        """A new network that lists the cells of these raw rows too, certified on them."""
+        points = self.source.schema.encode(X)
+        regions = self.regions.joined(regions_of_points(self.source, points))
+        certificate = certify_three_layers(regions, points, tolerances)
+        return ThreeLayerNetwork(self.source, regions, certificate)
+
+    def certified(self, certificate: Certificate) -> "ThreeLayerNetwork":
+        """The same network with another certificate."""
+        return replace(self, certificate=certificate)
