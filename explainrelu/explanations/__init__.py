@@ -1,0 +1,1 @@
+"""Rules, rankings and attributions read off the linear regions."""

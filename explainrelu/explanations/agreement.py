@@ -1,0 +1,342 @@
+"""How far our attributions and SHAP's agree, and why they differ where they do.
+
+Legend: for one row and output, ``a`` and ``b`` are the two attributions over the columns and
+``top_k(a)`` the columns of the ``k`` largest ``|a|``. After Krishna et al. 2022:
+
+    feature agreement       |top_k(a) & top_k(b)| / k
+    rank agreement          share of k whose column stands at the same place in both lists
+    sign agreement          share of k in both lists and with the same sign in both
+    signed rank agreement   share of k with the same place and the same sign in both
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from explainrelu.arrays import FloatArray, IntArray
+from explainrelu.errors import ArgumentError
+from explainrelu.explanations.explain import METHODS, explain
+from explainrelu.explanations.explanation import Explanation
+from explainrelu.importers.import_model import import_model
+from explainrelu.network.network import ReluNetwork
+from explainrelu.network.outputs import ScoreView
+from explainrelu.network.patterns import activation_patterns, pattern_keys
+from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
+
+__all__ = ["Comparison", "compare_with_shap"]
+
+_EXACT_COLUMNS = 10
+_BACKGROUND_ROWS = 100
+_REPEATED_ROWS = 20
+_METHODS = ("auto", "exact", "permutation")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Our attributions beside SHAP's.
+
+    Attributes
+    ----------
+    per_row
+        One row a data row, output and ``k``: ``row output k feature_agreement rank_agreement
+        sign_agreement signed_rank_agreement spearman kendall same_region_share
+        base_difference scale exactness``.
+    summary
+        The means over rows, one row an output and ``k``.
+    reasons
+        Why the two differ: ``output reason value unit exactness detail``.
+    ours
+        Our explanation of the rows compared.
+    shap_values : (n_rows, n_columns) or (n_rows, n_columns, n_scores)
+        SHAP's values for the same rows, and in ``shap_base_values`` its base values.
+    rows : (n_rows,)
+        Which rows of ``X`` were compared.
+    """
+
+    per_row: pd.DataFrame
+    summary: pd.DataFrame
+    reasons: pd.DataFrame
+    ours: Explanation
+    shap_values: FloatArray
+    shap_base_values: FloatArray
+    rows: IntArray
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table of agreement, one row a data row, output and ``k``."""
+        return self.per_row
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ShapResult:
+    """What shap returned: ``values (n, n_columns, n_scores)``, ``base (n_scores,)``."""
+
+    values: FloatArray
+    base: FloatArray
+    name: str
+    error: FloatArray  # root mean square sampling error of a value, one a score
+
+
+def compare_with_shap(
+    model: Any,
+    X: Any,
+    *,
+    background: Any = None,
+    method: str = "auto",
+    max_rows: int | None = 200,
+    ours: str = "local_linear",
+    k: Sequence[int] = (1, 3, 5),
+    output: str | Sequence[str] | None = None,
+    random_state: int = 0,
+    tolerances: Tolerances = DEFAULT_TOLERANCES,
+) -> Comparison:
+    """Compare our attributions with SHAP values of the same raw score.
+
+    Parameters
+    ----------
+    model
+        Anything :func:`explainrelu.import_model` takes.
+    X : (n_samples, n_columns)
+        Raw rows; string columns are welcome.
+    background : (n_background, n_columns)
+        Raw rows SHAP replaces columns from, and our default baseline is the mean of; by
+        default at most 100 rows of ``X`` drawn by ``random_state``.
+    method
+        ``exact`` (shap's Exact explainer, 2**n_columns evaluations a row), ``permutation``
+        (its Permutation explainer, which samples), or ``auto``: exact up to 10 columns.
+    max_rows
+        At most so many rows are compared, drawn by ``random_state``; None compares all.
+    ours
+        Our method, as in :func:`explain`.
+    k
+        Lengths of the lists of top columns; those above the number of columns are left out.
+    output
+        Which scores; every one by default.
+    random_state
+        Seed of every draw: the same call gives the same result.
+
+    Returns
+    -------
+    Comparison
+        ``.per_row .summary .reasons``.
+
+    Notes
+    -----
+    Our values are exact. SHAP's are exact for ``exact`` given the background, estimated for
+    ``permutation``; its sampling error is measured by a second run with another seed. They
+    answer different questions: SHAP averages over rows of the background, which mostly lie in
+    other linear regions; ``local_linear`` reads the one region of the row.
+
+    References
+    ----------
+    Krishna et al. 2022, "The Disagreement Problem in Explainable Machine Learning".
+
+    Examples
+    --------
+    >>> network = ReluNetwork.from_weights([[[1.0, 2.0]], [[1.0]]], [[9.0], [0.0]])
+    >>> comparison = compare_with_shap(network, np.arange(12.0).reshape(6, 2) % 5)
+    >>> float(comparison.summary.feature_agreement.min())
+    1.0
+    """
+    _check_arguments(method, ours, max_rows)
+    network = import_model(model, X, tolerances=tolerances)
+    frame, view = network.schema.frame(X), network.outputs.view(output)
+    rng = np.random.default_rng(random_state)
+    rows = _drawn(len(frame), max_rows, rng)
+    if background is None:
+        background = frame.iloc[_drawn(len(frame), _BACKGROUND_ROWS, rng)]
+    chosen = frame.iloc[rows]
+    explanation = explain(
+        network, chosen, method=ours, background=background, output=output, tolerances=tolerances
+    )
+    numbers, back = network.schema.numbers(chosen), network.schema.numbers(background)
+    result = _run_shap(network, view, numbers, back, method, random_state)
+    per_row = _agreement(network, explanation, result, numbers, back, rows, k)
+    squeeze = len(view) == 1
+    return Comparison(
+        per_row=per_row,
+        summary=_summary(per_row),
+        reasons=_reasons(per_row, explanation, result, back),
+        ours=explanation,
+        shap_values=result.values[:, :, 0] if squeeze else result.values,
+        shap_base_values=np.repeat(result.base[None], rows.size, 0)[
+            :, 0 if squeeze else slice(None)
+        ],
+        rows=rows,
+    )
+
+
+def _check_arguments(method: str, ours: str, max_rows: int | None) -> None:
+    if method not in _METHODS:
+        raise ArgumentError(f"method must be one of {', '.join(_METHODS)}, got {method!r}.")
+    if ours not in METHODS:
+        raise ArgumentError(f"ours must be one of {', '.join(METHODS)}, got {ours!r}.")
+    if max_rows is not None and max_rows < 1:
+        raise ArgumentError(f"max_rows must be at least 1 or None, got {max_rows}.")
+
+
+def _drawn(n_rows: int, most: int | None, rng: np.random.Generator) -> IntArray:
+    if most is None or n_rows <= most:
+        return np.arange(n_rows)
+    return np.sort(rng.choice(n_rows, size=most, replace=False))
+
+
+def _run_shap(
+    network: ReluNetwork,
+    view: ScoreView,
+    numbers: FloatArray,
+    background: FloatArray,
+    method: str,
+    seed: int,
+) -> _ShapResult:
+    """SHAP values of the raw score over numbers: levels stand as their positions.
+
+    shap subtracts values of the columns from each other, which fails on strings; so it is
+    handed one number a raw column, spread to the network's inputs inside the function.
+    """
+    import shap
+
+    def score(rows: FloatArray) -> FloatArray:
+        points = network.schema.spread(np.asarray(rows, dtype=np.float64))
+        return network.forward(points) @ view.matrix.T
+
+    masker = shap.maskers.Independent(background, max_samples=background.shape[0])
+    exact = method == "exact" or (method == "auto" and numbers.shape[1] <= _EXACT_COLUMNS)
+    base = score(background).mean(axis=0)
+    n_columns = numbers.shape[1]
+    if exact:
+        values = _three_dimensional(shap.explainers.Exact(score, masker)(numbers).values)
+        return _ShapResult(values, base, "shap Exact", np.zeros(len(view)))
+
+    def sampled(rows: FloatArray, run: int) -> FloatArray:
+        explainer = shap.explainers.Permutation(score, masker, seed=seed + run)
+        found = explainer(rows, max_evals=10 * (2 * n_columns + 1), silent=True)
+        return _three_dimensional(found.values)
+
+    values = sampled(numbers, 0)
+    again = sampled(numbers[:_REPEATED_ROWS], 1)
+    # two independent runs differ by sqrt(2) times the standard error of one
+    gap = values[:_REPEATED_ROWS] - again
+    error = np.sqrt(np.square(gap).mean(axis=(0, 1)) / 2.0)
+    return _ShapResult(values, base, "shap Permutation", error)
+
+
+def _three_dimensional(values: Any) -> FloatArray:
+    array = np.asarray(values, dtype=np.float64)
+    return array[:, :, None] if array.ndim == 2 else array
+
+
+def _agreement(
+    network: ReluNetwork,
+    explanation: Explanation,
+    result: _ShapResult,
+    numbers: FloatArray,
+    background: FloatArray,
+    rows: IntArray,
+    k: Sequence[int],
+) -> pd.DataFrame:
+    """The table of agreement per row, output and k."""
+    values = _three_dimensional(explanation.values)
+    bases = explanation.base_values.reshape(rows.size, -1)
+    share = _same_region_share(network, numbers, background)
+    lengths = [length for length in k if 1 <= length <= values.shape[1]] or [values.shape[1]]
+    blocks = []
+    for o, name in enumerate(explanation.view.names):
+        mine, theirs = values[:, :, o], result.values[:, :, o]
+        spearman, kendall = _correlations(mine, theirs)
+        for length in lengths:
+            block = {"row": rows, "output": _strings([name] * rows.size)}
+            block["k"] = np.full(rows.size, length, dtype=np.int64)
+            block |= _top_agreements(mine, theirs, length)
+            block |= {"spearman": spearman, "kendall": kendall, "same_region_share": share}
+            block["base_difference"] = bases[:, o] - result.base[o]
+            blocks.append(pd.DataFrame(block))
+    table = pd.concat(blocks, ignore_index=True)
+    table["scale"] = _strings([explanation.view.scale] * len(table))
+    exactness = "estimated" if result.error.any() else "exact"
+    table["exactness"] = _strings([exactness] * len(table))
+    return table
+
+
+def _top_agreements(mine: FloatArray, theirs: FloatArray, k: int) -> dict[str, Any]:
+    """The four agreements of each row, by the legend at the top."""
+    first = np.argsort(-np.abs(mine), axis=1, kind="stable")[:, :k]
+    second = np.argsort(-np.abs(theirs), axis=1, kind="stable")[:, :k]
+    shared = (first[:, :, None] == second[:, None, :]).any(axis=2)
+    same_sign = np.take_along_axis(np.sign(mine) == np.sign(theirs), first, axis=1)
+    same_place = first == second
+    return {
+        "feature_agreement": shared.mean(axis=1),
+        "rank_agreement": same_place.mean(axis=1),
+        "sign_agreement": (shared & same_sign).mean(axis=1),
+        "signed_rank_agreement": (same_place & same_sign).mean(axis=1),
+    }
+
+
+def _correlations(mine: FloatArray, theirs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Spearman's and Kendall's correlation of the signed values of each row.
+
+    Where one side is constant no correlation is defined: 1 if both are, else 0.
+    """
+    return _by_row(mine, theirs, stats.spearmanr), _by_row(mine, theirs, stats.kendalltau)
+
+
+def _by_row(mine: FloatArray, theirs: FloatArray, measure: Callable[..., Any]) -> FloatArray:
+    result = np.empty(mine.shape[0])
+    for i, (a, b) in enumerate(zip(mine, theirs, strict=True)):
+        flat = np.ptp(a) == 0.0, np.ptp(b) == 0.0
+        result[i] = float(all(flat)) if any(flat) else float(measure(a, b).statistic)
+    return result
+
+
+def _same_region_share(
+    network: ReluNetwork, numbers: FloatArray, background: FloatArray
+) -> FloatArray:
+    """For each row the share of background rows in the row's own linear region."""
+    mine = pattern_keys(activation_patterns(network, network.schema.spread(numbers)))
+    others = pattern_keys(activation_patterns(network, network.schema.spread(background)))
+    return np.asarray((mine[:, None] == others[None]).mean(axis=1), dtype=np.float64)
+
+
+def _summary(per_row: pd.DataFrame) -> pd.DataFrame:
+    """Means over rows for each output and k."""
+    keys = ["output", "k"]
+    table = per_row.drop(columns=["row", "scale", "exactness"])
+    means = table.groupby(keys, sort=False, as_index=False).mean()
+    means.insert(2, "n_rows", per_row.groupby(keys, sort=False).size().to_numpy(dtype=np.int64))
+    means["scale"] = _strings([per_row["scale"].iloc[0]] * len(means))
+    means["exactness"] = _strings([per_row["exactness"].iloc[0]] * len(means))
+    return means
+
+
+def _reasons(
+    per_row: pd.DataFrame, explanation: Explanation, result: _ShapResult, background: FloatArray
+) -> pd.DataFrame:
+    """Why the two differ, with a figure for each reason."""
+    rows = []
+    unit = explanation.view.unit
+    first = per_row[per_row["k"] == per_row["k"].iloc[0]]
+    for o, name in enumerate(explanation.view.names):
+        mine = first[first["output"] == name]
+        other = 1.0 - float(mine["same_region_share"].mean())
+        gap = float(mine["base_difference"].abs().mean())
+        error = float(result.error[o])
+        sampled = "estimated" if error > 0 else "exact"
+        rows += [
+            (name, "background rows in another linear region than the row", other, "share", "exact",
+             f"{background.shape[0]} background rows: SHAP averages over them"),
+            (name, "difference of base values", gap, unit, "exact",
+             f"mean of |{explanation.base_meaning} - mean score of the background|"),
+            (name, "sampling error of a SHAP value", error, unit, sampled,
+             f"{result.name}: " + ("standard error from two runs" if error > 0 else "no sampling")),
+        ]  # fmt: skip
+    names = ["output", "reason", "value", "unit", "exactness", "detail"]
+    dtypes = dict.fromkeys(names, "str") | {"value": "float64"}
+    return pd.DataFrame(rows, columns=names).astype(dtypes)
+
+
+def _strings(values: Sequence[str]) -> "pd.Series[str]":
+    return pd.Series(values, dtype="str")

@@ -1,0 +1,144 @@
+"""The record of an attribution: values that add up to the score."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from explainrelu.arrays import BoolArray, FloatArray
+from explainrelu.certificate import Certificate, Check, Exactness
+from explainrelu.network.outputs import ScoreView
+from explainrelu.tolerances import Tolerances
+
+__all__ = ["Explanation", "additivity"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """Attributions of raw rows, in raw columns.
+
+    ``base_values + values.sum(axis=1)`` is the score, for every row and output.
+
+    Attributes
+    ----------
+    values : (n_samples, n_columns) or (n_samples, n_columns, n_scores)
+        One value a raw column, in units of the score.
+    base_values : (n_samples,) or (n_samples, n_scores)
+        What the values are counted from; ``base_meaning`` says what it is.
+    scores : (n_samples,) or (n_samples, n_scores)
+        The model's raw score of each row.
+    data : DataFrame (n_samples, n_columns)
+        The raw rows, as they were handed over.
+    view
+        Names, scale and unit of the scores.
+    regions : (n_samples,) str
+        The linear region of each row.
+    method
+        How the values were computed.
+    base_meaning
+        What the base value is, in words.
+    baseline : DataFrame (1, n_columns)
+        The raw point the values are measured from.
+    imputed : (n_samples, n_columns) bool
+        Values that were missing and filled by the model's own pipeline.
+    exactness
+        Whether the values are exact, bounded or estimated.
+    certificate
+        The check that they add up.
+    """
+
+    values: FloatArray
+    base_values: FloatArray
+    scores: FloatArray
+    data: pd.DataFrame
+    view: ScoreView
+    regions: "np.ndarray[tuple[int], np.dtype[np.str_]]"
+    method: str
+    base_meaning: str
+    baseline: pd.DataFrame
+    imputed: BoolArray
+    exactness: Exactness
+    certificate: Certificate
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The raw columns."""
+        return tuple(str(name) for name in self.data.columns)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """One name a score."""
+        return self.view.names
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a data row, output and column.
+
+        Columns ``row output feature value attribution base_value score region scale unit
+        exactness imputed``; ``value`` is the raw value as text.
+        """
+        n_rows, n_columns, n_scores = len(self), self.data.shape[1], len(self.view)
+        values = self.values.reshape(n_rows, n_columns, n_scores)
+        per_score = (n_rows, n_scores, n_columns)
+        texts = np.stack([_texts(self.data.iloc[:, j]) for j in range(n_columns)], axis=1)
+
+        def spread(of_rows: Any) -> Any:
+            return np.broadcast_to(of_rows, per_score).reshape(-1)
+
+        bases, scores = (a.reshape(n_rows, n_scores) for a in (self.base_values, self.scores))
+        return pd.DataFrame(
+            {
+                "row": spread(np.arange(n_rows)[:, None, None]),
+                "output": _strings(spread(np.array(self.view.names, dtype=object)[None, :, None])),
+                "feature": _strings(spread(np.array(self.feature_names, dtype=object))),
+                "value": _strings(spread(texts[:, None, :])),
+                "attribution": values.transpose(0, 2, 1).reshape(-1),
+                "base_value": spread(bases[:, :, None]),
+                "score": spread(scores[:, :, None]),
+                "region": _strings(spread(self.regions.astype(object)[:, None, None])),
+                "scale": _strings(spread(np.array(self.view.scale, dtype=object))),
+                "unit": _strings(spread(np.array(self.view.unit, dtype=object))),
+                "exactness": _strings(spread(np.array(str(self.exactness), dtype=object))),
+                "imputed": spread(self.imputed[:, None, :]),
+            }
+        )
+
+    def to_shap(self) -> Any:
+        """The same as a ``shap.Explanation``, so that every shap plot works on it.
+
+        ``data`` holds the raw, unscaled values.
+        """
+        import shap
+
+        names = list(self.view.names)
+        numeric = all(pd.api.types.is_numeric_dtype(t) for t in self.data.dtypes)
+        return shap.Explanation(
+            values=np.array(self.values),
+            base_values=np.array(self.base_values),
+            data=self.data.to_numpy(dtype=np.float64 if numeric else object),
+            feature_names=list(self.feature_names),
+            output_names=names[0] if self.values.ndim == 2 else names,
+        )
+
+
+def additivity(
+    values: FloatArray, base_values: FloatArray, scores: FloatArray, tolerances: Tolerances
+) -> Check:
+    """The check that ``base_values + values.sum(axis=1)`` is the score."""
+    gap = np.abs(base_values + values.sum(axis=1) - scores) / np.maximum(1.0, np.abs(scores))
+    detail = f"{scores.shape[0]} rows, relative to max(1, |score|)"
+    worst = float(gap.max(initial=0.0))
+    return Check.at_most(
+        "values add up to the score", worst, tolerances.additivity, Exactness.EXACT, detail
+    )
+
+
+def _texts(values: "pd.Series[Any]") -> "np.ndarray[Any, np.dtype[np.object_]]":
+    return np.array(["missing" if pd.isna(v) else str(v) for v in values], dtype=object)
+
+
+def _strings(values: Any) -> "pd.Series[str]":
+    return pd.Series(values, dtype="str")

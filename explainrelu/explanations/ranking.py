@@ -1,0 +1,198 @@
+"""Feature importance by region coefficients."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from explainrelu.arrays import FloatArray
+from explainrelu.errors import ArgumentError
+from explainrelu.explanations.local_linear import local_linear
+from explainrelu.importers.import_model import import_model
+from explainrelu.network.column import Column, ColumnKind
+from explainrelu.network.outputs import ScoreView
+from explainrelu.network.schema import InputSchema
+from explainrelu.regions.observed import regions_of_points
+from explainrelu.regions.region_set import RegionSet
+from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
+
+__all__ = ["rank_features"]
+
+_WAYS = ("effect", "contribution", "coefficient")
+
+
+def rank_features(
+    model: Any,
+    X: Any,
+    *,
+    by: str = "effect",
+    output: str | Sequence[str] | None = None,
+    tolerances: Tolerances = DEFAULT_TOLERANCES,
+) -> pd.DataFrame:
+    """Rank the raw columns by the coefficients of the regions the rows lie in.
+
+    With ``w_r`` the share of rows in region ``r`` and ``A_r`` its coefficients:
+
+    - ``effect``: ``sum_r w_r |A_rj|`` times the standard deviation of the column; for a
+      categorical column ``sum_r w_r`` times the standard deviation of the level coefficients
+      under the observed level frequencies.
+    - ``contribution``: the mean over rows of ``|A_rj (x_j - b_j)|``, the attribution of
+      :func:`local_linear` at its default baseline.
+    - ``coefficient``: ``sum_r w_r |A_rj|`` in the column's own unit, not comparable across
+      columns; for a categorical column ``sum_r w_r`` (largest less smallest level coefficient).
+
+    Parameters
+    ----------
+    model
+        Anything :func:`explainrelu.import_model` takes.
+    X : (n_samples, n_columns)
+        Raw rows.
+    by
+        One of the three formulas.
+    output
+        Which scores; every one by default.
+
+    Returns
+    -------
+    DataFrame
+        One row an output and column, largest first, and for several outputs the mean of their
+        importances as output ``overall``. Columns ``output feature importance share rank
+        mean_coefficient positive_share unit by scale comparable exactness``. For a categorical
+        column ``mean_coefficient`` is NaN (it has one coefficient a level) and
+        ``positive_share`` the share of rows whose level lies above the mean of the levels.
+
+    Notes
+    -----
+    Exact for the rows given. Cost: one forward pass and one affine map a region.
+
+    Examples
+    --------
+    >>> from explainrelu.network.network import ReluNetwork
+    >>> network = ReluNetwork.from_weights([[[1.0, 0.0]], [[2.0]]], [[0.0], [0.0]])
+    >>> rank_features(network, [[1.0, 1.0], [3.0, 2.0]])[["feature", "importance"]].values.tolist()
+    [['x0', 2.0], ['x1', 0.0]]
+    """
+    if by not in _WAYS:
+        raise ArgumentError(f"by must be one of {', '.join(_WAYS)}, got {by!r}.")
+    network = import_model(model, X, tolerances=tolerances)
+    schema, view = network.schema, network.outputs.view(output)
+    numbers = schema.numbers(X)
+    regions = regions_of_points(network, schema.spread(numbers))
+    size, mean, positive = _aggregate(regions, view, numbers, by)
+    if by == "effect":
+        size = size * _spread(schema, numbers)
+    elif by == "contribution":
+        values = local_linear(network, X, output=output, tolerances=tolerances).values
+        size = np.abs(values).mean(axis=0).reshape(schema.n_columns, -1).T
+    return _table(schema, view, by, size, mean, positive)
+
+
+def _aggregate(
+    regions: RegionSet, view: ScoreView, numbers: FloatArray, by: str
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Weighted coefficient size, mean coefficient and share of positive rows, per column.
+
+    Each ``(n_scores, n_columns)``.
+    """
+    schema, share = regions.network.schema, regions.share
+    shape = (len(view), schema.n_columns)
+    size, mean, positive = np.zeros(shape), np.full(shape, np.nan), np.zeros(shape)
+    order = np.argsort(regions.rows, kind="stable")
+    ends = np.concatenate([[0], np.cumsum(regions.counts)])
+    for part, weight, _ in regions.affine_map_chunks(view):
+        rows = order[ends[part.start] : ends[part.stop]]
+        local = regions.rows[rows] - part.start
+        for j, (column, first) in enumerate(zip(schema.columns, schema.starts[:-1], strict=True)):
+            block = weight[:, :, first : first + column.n_inputs]
+            if column.kind is ColumnKind.CATEGORICAL:
+                frequency = _frequencies(column, numbers[:, j])
+                centred = block - (block @ frequency)[:, :, None]
+                size[:, j] += share[part] @ _level_size(centred, frequency, by)
+                levels = numbers[rows, j].astype(np.int64)
+                known = levels >= 0
+                chosen = centred[local[known], :, levels[known]]
+                positive[:, j] += (chosen > 0).sum(axis=0) / numbers.shape[0]
+            elif column.n_inputs:
+                size[:, j] += share[part] @ np.abs(block[:, :, 0])
+                positive[:, j] += share[part] @ (block[:, :, 0] > 0)
+                mean[:, j] = np.nan_to_num(mean[:, j]) + share[part] @ block[:, :, 0]
+    return size, mean, positive
+
+
+def _level_size(centred: FloatArray, frequency: FloatArray, by: str) -> FloatArray:
+    """Spread of the level coefficients of each region and score, or their range."""
+    if by == "coefficient":
+        result: FloatArray = np.ptp(centred, axis=2)
+        return result
+    return np.sqrt(np.square(centred) @ frequency)
+
+
+def _frequencies(column: Column, positions: FloatArray) -> FloatArray:
+    known = positions[positions >= 0].astype(np.int64)
+    return np.bincount(known, minlength=column.n_inputs) / max(1, known.size)
+
+
+def _spread(schema: InputSchema, numbers: FloatArray) -> FloatArray:
+    """The standard deviation of numeric and ordinal columns, one for categorical ones."""
+    grouped = [column.kind is ColumnKind.CATEGORICAL for column in schema.columns]
+    return np.where(grouped, 1.0, numbers.std(axis=0))
+
+
+def _table(
+    schema: InputSchema,
+    view: ScoreView,
+    by: str,
+    size: FloatArray,
+    mean: FloatArray,
+    positive: FloatArray,
+) -> pd.DataFrame:
+    names, nothing = list(view.names), np.full((1, schema.n_columns), np.nan)
+    if len(view) > 1:
+        names.append("overall")
+        size = np.vstack([size, size.mean(axis=0)])
+        mean, positive = np.vstack([mean, nothing]), np.vstack([positive, nothing])
+    blocks = [
+        _block(schema, view, by, name, *parts)
+        for name, *parts in zip(names, size, mean, positive, strict=True)
+    ]
+    return pd.concat(blocks, ignore_index=True)
+
+
+def _block(
+    schema: InputSchema,
+    view: ScoreView,
+    by: str,
+    name: str,
+    size: FloatArray,
+    mean: FloatArray,
+    positive: FloatArray,
+) -> pd.DataFrame:
+    total = float(size.sum())
+    units = [_unit(view.unit, column, by) for column in schema.columns]
+    n_columns = schema.n_columns
+    block = pd.DataFrame(
+        {
+            "output": pd.Series([name] * n_columns, dtype="str"),
+            "feature": pd.Series(list(schema.names), dtype="str"),
+            "importance": size,
+            "share": size / total if total > 0 else np.zeros(n_columns),
+            "rank": np.zeros(n_columns, dtype=np.int64),
+            "mean_coefficient": mean,
+            "positive_share": positive,
+            "unit": pd.Series(units, dtype="str"),
+            "by": pd.Series([by] * n_columns, dtype="str"),
+            "scale": pd.Series([view.scale] * n_columns, dtype="str"),
+            "comparable": np.full(n_columns, by != "coefficient"),
+            "exactness": pd.Series(["exact"] * n_columns, dtype="str"),
+        }
+    )
+    block = block.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
+    block["rank"] = np.arange(1, n_columns + 1)
+    return block
+
+
+def _unit(score_unit: str, column: Column, by: str) -> str:
+    if by != "coefficient" or column.kind is ColumnKind.CATEGORICAL:
+        return score_unit
+    return f"{score_unit or 'score'} per {column.unit or 'unit of the column'}"

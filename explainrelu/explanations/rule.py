@@ -1,0 +1,98 @@
+"""The rule of one region, and how it is read off."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from explainrelu.arrays import FloatArray
+from explainrelu.explanations.conditions import Condition, conditions_of
+from explainrelu.network.formula import formula_text, relative_to_first_levels
+from explainrelu.network.network import AffineMap
+from explainrelu.network.outputs import ScoreView
+from explainrelu.regions.region import LinearRegion
+from explainrelu.regions.region_set import RegionSet
+from explainrelu.tolerances import Tolerances
+
+__all__ = ["Rule", "rule_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """The rule of one region.
+
+    Attributes
+    ----------
+    region
+        Pattern, polytope and affine map it was read off.
+    view
+        The scores of the formula.
+    affine_map
+        ``scores = weight @ x + bias`` on the region, in raw units.
+    conditions
+        The conditions that matter, levels first, then nearest to ``example`` first.
+    example : (n_inputs,)
+        An encoded row of the region.
+    n_rows, share
+        Rows of the data in the region, and their share.
+    score_range : (n_scores, 2)
+        Smallest and largest score over the closed region within the domain.
+    full_dimensional
+        False for a region without interior points.
+    """
+
+    region: LinearRegion
+    view: ScoreView
+    affine_map: AffineMap
+    conditions: tuple[Condition, ...]
+    example: FloatArray
+    n_rows: int
+    share: float
+    score_range: FloatArray
+    full_dimensional: bool
+
+    def formula(self, score: int = 0, *, max_terms: int | None = None) -> str:
+        """The formula of one score in words, largest term over the domain first.
+
+        Levels of a categorical column are counted from its first one.
+        """
+        schema = self.region.network.schema
+        row, constant = self.affine_map.weight[score], float(self.affine_map.bias[score])
+        weight, bias = relative_to_first_levels(row, constant, schema)
+        return formula_text(
+            weight,
+            bias,
+            schema.input_names,
+            scale=self.region.domain.half_width,
+            max_terms=max_terms,
+        )
+
+
+def rule_of(
+    regions: RegionSet, i: int, view: ScoreView, total_rows: int, tolerances: Tolerances
+) -> Rule:
+    """The rule of the ``i``-th region of a set, of whose data there are ``total_rows`` rows."""
+    region, example = regions.region(i), regions.witnesses[i]
+    affine = region.affine_map(view)
+    alone = regions.chosen(np.array([i]))
+    return Rule(
+        region=region,
+        view=view,
+        affine_map=affine,
+        conditions=conditions_of(region, example, tolerances),
+        example=example,
+        n_rows=int(regions.counts[i]),
+        share=float(regions.counts[i] / max(1, total_rows)),
+        score_range=_score_range(region, affine, example, tolerances),
+        full_dimensional=bool(alone.full_dimensional(tolerances=tolerances)[0]),
+    )
+
+
+def _score_range(
+    region: LinearRegion, affine: AffineMap, example: FloatArray, tolerances: Tolerances
+) -> FloatArray:
+    """Smallest and largest value of each formula over the closed region: (n_scores, 2)."""
+    ranges = region.polytope().linear_ranges(affine.weight, tolerances=tolerances)
+    here = affine.weight @ example
+    # the example lies in the region, so the range holds it, whatever the solver's tolerance
+    ends = np.column_stack([np.fmin(ranges[:, 0], here), np.fmax(ranges[:, 1], here)])
+    return ends + affine.bias[:, None]

@@ -1,0 +1,112 @@
+"""Importance by region coefficients, against the formulas written out row by row."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from explainrelu.errors import ArgumentError
+from explainrelu.explanations.explain import explain
+from explainrelu.explanations.ranking import rank_features
+from explainrelu.network.column import ColumnKind
+from explainrelu.regions.observed import observed_regions
+from tests import models
+
+EVERY_MODEL = ["breast_cancer", "iris", "diabetes", "loans", "loan_decisions"]
+
+
+def row_coefficients(model, X, output=None):
+    """The coefficients of each row's region: the network, and (n_samples, n_scores, n_inputs)."""
+    regions = observed_regions(model, X)
+    view = regions.network.outputs.view(output)
+    return regions.network, regions.affine_maps(view)[0][regions.rows]
+
+
+def by_hand(model, X, by):
+    """The three formulas, one column after the other, straight from their definition."""
+    network, weight = row_coefficients(model, X)
+    values = np.abs(explain(model, X).values).reshape(len(X), X.shape[1], -1)
+    result = {}
+    for j, column in enumerate(network.schema.columns):
+        block = weight[:, :, list(network.schema.groups[column.name])]
+        if by == "contribution":
+            size = values[:, j].mean(axis=0)
+        elif column.kind is ColumnKind.CATEGORICAL:
+            share = X[column.name].value_counts(normalize=True).reindex(column.levels, fill_value=0)
+            mean = (block * share.to_numpy()).sum(axis=2, keepdims=True)
+            spread = np.sqrt(((block - mean) ** 2 * share.to_numpy()).sum(axis=2))
+            size = (np.ptp(block, axis=2) if by == "coefficient" else spread).mean(axis=0)
+        else:
+            size = np.abs(block[:, :, 0]).mean(axis=0)
+            size = size if by == "coefficient" else size * X[column.name].std(ddof=0)
+        result[column.name] = size
+    return result
+
+
+@pytest.mark.parametrize("name", EVERY_MODEL)
+@pytest.mark.parametrize("by", ["effect", "contribution", "coefficient"])
+def test_importance_is_the_stated_formula(name, by):
+    model, X, _ = getattr(models, name)()
+    ranking, truth = rank_features(model, X, by=by), by_hand(model, X, by)
+    for k, (_, block) in enumerate(ranking.groupby("output", sort=False)):
+        if block["output"].iloc[0] != "overall":
+            expected = [truth[feature][k] for feature in block["feature"]]
+            np.testing.assert_allclose(block["importance"], expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", EVERY_MODEL)
+def test_each_output_is_ranked_from_one_and_shares_add_up(name):
+    model, X, _ = getattr(models, name)()
+    for _, block in rank_features(model, X).groupby("output", sort=False):
+        assert block["rank"].tolist() == list(range(1, X.shape[1] + 1))
+        assert block["importance"].is_monotonic_decreasing
+        assert block["share"].sum() == pytest.approx(1.0)
+
+
+def test_overall_is_the_mean_of_the_outputs():
+    model, X, _ = models.iris()
+    table = rank_features(model, X).pivot_table(
+        index="feature", columns="output", values="importance"
+    )
+    np.testing.assert_allclose(table["overall"], table.drop(columns="overall").mean(axis=1))
+
+
+def test_one_output_has_no_overall():
+    model, X, _ = models.breast_cancer()
+    assert set(rank_features(model, X)["output"]) == {"malignant"}
+
+
+def test_sign_and_mean_coefficient_are_those_of_the_rows():
+    model, X, _ = models.breast_cancer()
+    _, weight = row_coefficients(model, X)
+    table = rank_features(model, X).set_index("feature").loc[X.columns]
+    np.testing.assert_allclose(table["mean_coefficient"], weight[:, 0].mean(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(table["positive_share"], (weight[:, 0] > 0).mean(axis=0))
+
+
+def test_a_categorical_column_has_no_single_coefficient():
+    model, X, _ = models.loans()
+    table = rank_features(model, X).set_index("feature")
+    assert table.loc[["home", "job", "purpose", "sex"], "mean_coefficient"].isna().all()
+    assert table.drop(index=["home", "job", "purpose", "sex"])["mean_coefficient"].notna().all()
+    assert table["positive_share"].between(0, 1).all()
+
+
+def test_coefficients_are_marked_as_not_comparable_and_carry_their_unit():
+    model, X, _ = models.breast_cancer()
+    table = rank_features(model, X, by="coefficient")
+    assert not table["comparable"].any()
+    assert table["unit"].str.startswith("log-odds per ").all()
+    assert rank_features(model, X)["comparable"].all()
+
+
+def test_chunks_of_regions_give_the_same_ranking(monkeypatch):
+    model, X, _ = models.loans()
+    whole = rank_features(model, X)
+    monkeypatch.setattr("explainrelu.regions.region_set._CHUNK_VALUES", 100)
+    pd.testing.assert_frame_equal(rank_features(model, X), whole, rtol=1e-12)
+
+
+def test_another_way_is_refused_with_the_known_ones():
+    model, X, _ = models.iris()
+    with pytest.raises(ArgumentError, match="one of effect, contribution, coefficient, got 'gain'"):
+        rank_features(model, X, by="gain")

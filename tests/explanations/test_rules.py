@@ -1,0 +1,210 @@
+"""Rules in raw units: true of every row they claim, and of no row they do not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from explainrelu.errors import ArgumentError, UnlistedRegionError
+from explainrelu.explanations.rules import extract_rules
+from explainrelu.geometry.box import Box
+from explainrelu.network.column import Column, ColumnKind
+from explainrelu.network.network import ReluNetwork
+from explainrelu.network.schema import InputSchema
+from explainrelu.rewrites.convert import convert
+from tests import models
+
+EVERY_MODEL = ["breast_cancer", "iris", "diabetes", "loans"]
+# score = 0.5 + 2 * max(0, age - 40)
+AGES = ReluNetwork.from_weights(
+    [[[1.0]], [[2.0]]], [[-40.0], [0.5]], schema=InputSchema.numeric(["age"])
+)
+
+
+@pytest.mark.parametrize("name", EVERY_MODEL)
+def test_every_rules_formula_gives_the_models_score_on_its_rows(name):
+    model, X, _ = getattr(models, name)()
+    shallow = convert(model, X)
+    rules = extract_rules(shallow, max_rules=None)
+    scores = shallow(X) @ rules.view.matrix.T if rules.view.matrix.shape[1] > 1 else shallow(X)
+    np.testing.assert_allclose(rules.predict(X), scores, rtol=1e-9, atol=1e-9)
+    assert rules.certificate.holds
+
+
+@pytest.mark.parametrize("name", EVERY_MODEL)
+def test_within_the_domain_the_conditions_hold_on_a_rules_rows_and_on_no_others(name):
+    model, X, _ = getattr(models, name)()
+    rules = extract_rules(model, X, max_rules=4)
+    points = rules.regions.network.schema.encode(X)
+    place = rules.regions.locate(X)
+    for i, rule in enumerate(rules):
+        holds = np.ones(len(points), dtype=bool)
+        for condition in rule.conditions:
+            left = points @ condition.weight
+            slack = 1e-9 * (np.abs(points) @ np.abs(condition.weight) + abs(condition.bound))
+            if condition.relation in (">", ">="):
+                holds &= left >= condition.bound - slack
+            elif condition.relation in ("<", "<="):
+                holds &= left <= condition.bound + slack
+            else:
+                holds &= left >= condition.bound - slack  # one of the named levels
+        np.testing.assert_array_equal(holds, place == i)
+
+
+def test_a_simple_rule_reads_as_one_would_write_it():
+    rules = extract_rules(AGES, [[30.0], [50.0], [60.0], [70.0]])
+    assert [rule.formula() for rule in rules] == ["-79.5 + 2 * age", "0.5"]
+    assert [rule.conditions[0].text for rule in rules] == ["age > 40", "age <= 40"]
+    text = rules.to_text()
+    assert "2 of 2 regions, 4 of 4 rows" in text
+    assert "3 rows, 75.0%" in text
+    assert "IF   age > 40\n  THEN raw score of score = -79.5 + 2 * age   (from 0.5 to 60.5)" in text
+
+
+def test_the_sign_of_the_leading_term_turns_the_relation():
+    network = ReluNetwork.from_weights([[[-2.0]], [[1.0]]], [[6.0], [0.0]])
+    rules = extract_rules(network, [[1.0], [5.0]])
+    assert sorted(rule.conditions[0].text for rule in rules) == ["x0 < 3", "x0 >= 3"]
+
+
+def test_the_frame_has_a_row_a_rule_and_output():
+    model, X, _ = models.iris()
+    frame = extract_rules(model, X, max_rules=3).to_frame()
+    assert frame[["region", "output"]].drop_duplicates().shape[0] == len(frame) == 9
+    assert (frame["score_min"] <= frame["score_max"]).all()
+    assert frame["n_rows"].is_monotonic_decreasing
+
+
+def test_scores_of_the_rows_lie_in_the_stated_range():
+    model, X, _ = models.loans()
+    rules = extract_rules(model, X, max_rules=5)
+    place = rules.regions.locate(X)
+    for i, rule in enumerate(rules):
+        scores = rules.predict(X[place == i])
+        low, high = rule.score_range[0]
+        assert low - 1e-6 <= scores.min()
+        assert scores.max() <= high + 1e-6
+
+
+def test_coefficients_are_the_formula_in_full():
+    model, X, _ = models.loans()
+    rules = extract_rules(model, X, max_rules=2)
+    table = rules.coefficients()
+    row = X[rules.regions.locate(X) == 0].iloc[[0]]
+    mine = table[table["region"] == rules.regions.names[0]]
+    total = mine.loc[mine["feature"] == "(intercept)", "coefficient"].iloc[0]
+    for column in X.columns:
+        part = mine[mine["feature"] == column]
+        if (part["level"] == "").all():
+            total += part["coefficient"].iloc[0] * row[column].iloc[0]
+        else:
+            total += part.loc[part["level"] == row[column].iloc[0], "coefficient"].iloc[0]
+    assert total == pytest.approx(rules.predict(row)[0], rel=1e-9)
+
+
+def test_conditions_in_full_are_those_of_the_rules():
+    rules = extract_rules(AGES, [[30.0], [50.0]])
+    table = rules.conditions()
+    assert table[["feature", "coefficient", "relation", "bound"]].values.tolist() == [
+        ["age", 1.0, "<=", 40.0],
+        ["age", 1.0, ">", 40.0],
+    ]
+
+
+def test_the_rule_of_one_row_says_how_far_each_feature_can_move():
+    box = Box([0.0], [100.0])
+    table = extract_rules(AGES, [[50.0]], domain=box).ranges()
+    assert table[["feature", "lower", "upper"]].values.tolist() == [["age", 40.0, 100.0]]
+
+
+def test_inside_its_range_the_formula_holds_and_beyond_it_does_not():
+    model, X, _ = models.loans()
+    row = X.iloc[[100]]
+    rules = extract_rules(model, row, background=X)
+    network = convert(model, X).source
+    for _, line in rules.ranges().query("levels == ''").iterrows():
+        inside, beyond = row.copy().astype({line.feature: float}), row.copy()
+        beyond = beyond.astype({line.feature: float})
+        for share in (0.01, 0.99):
+            inside[line.feature] = line.lower + share * (line.upper - line.lower)
+            assert rules.predict(inside)[0] == pytest.approx(network(inside)[0], rel=1e-9)
+        if line.upper < X[line.feature].max():
+            beyond[line.feature] = line.upper + 1e-6 * X[line.feature].std()
+            assert not rules.covers(beyond)[0]
+
+
+def test_levels_a_row_can_take_leave_its_region_unchanged():
+    model, X, _ = models.loans()
+    row = X.iloc[[100]]
+    rules = extract_rules(model, row, background=X)
+    for _, line in rules.ranges().query("levels != ''").iterrows():
+        for level in X[line.feature].unique():
+            other = row.copy()
+            other[line.feature] = level
+            assert rules.covers(other)[0] == (level in line["levels"].split(", "))
+
+
+def test_a_region_of_one_level_names_it():
+    job = Column("job", ColumnKind.CATEGORICAL, levels=("clerk", "nurse"))
+    network = ReluNetwork.from_weights(
+        [[[0.0, 0.0, 1.0]], [[3.0]]], [[-0.5], [1.0]], schema=InputSchema((Column("age"), job))
+    )
+    X = pd.DataFrame({"age": [20.0, 30.0, 40.0], "job": ["clerk", "nurse", "nurse"]})
+    texts = [rule.conditions[0].text for rule in extract_rules(network, X)]
+    assert texts == ["job = nurse", "job = clerk"]
+
+
+def test_max_rules_takes_the_most_visited_regions():
+    model, X, _ = models.breast_cancer()
+    everything = extract_rules(model, X, max_rules=None)
+    some = extract_rules(model, X, max_rules=3)
+    assert some.regions.names.tolist() == everything.regions.names[:3].tolist()
+    assert some.n_regions_found == len(everything)
+
+
+def test_a_row_without_a_rule_is_an_error_and_can_be_asked_for():
+    rules = extract_rules(AGES, [[50.0]], domain=Box([0.0], [100.0]))
+    assert rules.covers([[60.0], [30.0]]).tolist() == [True, False]
+    with pytest.raises(UnlistedRegionError, match=r"1 of 2 do not.*max_rules=None"):
+        rules.predict([[60.0], [30.0]])
+
+
+def test_a_thin_region_says_so():
+    network = ReluNetwork.from_weights([[[1.0], [-1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    rules = extract_rules(network, [[-1.0], [0.0], [1.0]])
+    thin = [rule for rule in rules if not rule.full_dimensional]
+    assert len(thin) == 1
+    assert "no interior" in rules.to_text()
+
+
+def test_a_network_of_one_region_has_a_rule_without_conditions():
+    network = ReluNetwork.from_weights([[[2.0]]], [[1.0]])
+    assert "IF   always" in extract_rules(network, [[1.0], [2.0]]).to_text()
+
+
+def test_rules_need_rows_or_a_converted_model():
+    with pytest.raises(ArgumentError, match="needs rows whose regions get a rule"):
+        extract_rules(AGES)
+
+
+def test_max_rules_must_be_positive():
+    with pytest.raises(ArgumentError, match="max_rules must be at least 1 or None, got 0"):
+        extract_rules(AGES, [[1.0]], max_rules=0)
+
+
+def test_positions_beyond_the_last_rule_end_the_sequence():
+    rules = extract_rules(AGES, [[50.0]], domain=Box([0.0], [100.0]))
+    assert rules[-1] is rules[0]
+    with pytest.raises(IndexError, match="1 rules, got position 1"):
+        rules[1]
+
+
+def test_a_single_row_needs_a_domain():
+    with pytest.raises(ArgumentError, match=r"single row spans no domain.*background=X"):
+        extract_rules(AGES, [[50.0]])
+
+
+def test_the_ranges_recorded_at_import_are_a_domain():
+    model, X, _ = models.breast_cancer()
+    network = convert(model, X).source
+    rules = extract_rules(network, X.iloc[[0]])
+    np.testing.assert_array_equal(rules.regions.domain.lower, X.min())
