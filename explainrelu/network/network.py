@@ -17,7 +17,7 @@ from explainrelu.network.schema import InputSchema
 
 __all__ = ["AffineMap", "Layer", "Origin", "ReluNetwork"]
 
-_CHUNK_VALUES = 1 << 19  # values of one intermediate array: 4 MB, which stays in cache
+_CHUNK_VALUES = 1 << 17  # values of one intermediate array: 1 MB, which stays in cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,7 +23,7 @@ __all__ = [
     "unpack",
 ]
 
-_CHUNK_VALUES = 1 << 19
+_CHUNK_VALUES = 1 << 17  # values of one intermediate array: 1 MB, which stays in cache
 _ALPHABET = np.frombuffer(b"0123456789abcdefghjkmnpqrstvwxyz", dtype=np.uint8)  # Crockford's
 _NAME_LENGTH = 12
 
@@ -110,9 +110,11 @@ def layer_masks(network: ReluNetwork, packed: ByteArray) -> list[FloatArray]:
     bits = np.unpackbits(packed, axis=1, count=network.n_neurons)
     masks, start = [], 0
     for layer in network.layers:
-        mask = np.ones((packed.shape[0], layer.n_units))
         stop = start + layer.n_rectified
-        mask[:, layer.rectified] = bits[:, start:stop]
+        mask = bits[:, start:stop].astype(np.float64)
+        if layer.n_rectified < layer.n_units:
+            rectified, mask = mask, np.ones((packed.shape[0], layer.n_units))
+            mask[:, layer.rectified] = rectified
         masks.append(mask)
         start = stop
     return masks
