@@ -172,7 +172,7 @@ def test_wheel_folder_comes_before_the_clone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "iris.csv").write_text("length,species\n1.5,none\n")
-    monkeypatch.setattr(datasets, "_FOLDERS", (tmp_path, FOLDER))
+    monkeypatch.setattr("explainrelu.datasets.files._FOLDERS", (tmp_path, FOLDER))
     X, y = load_iris()
     assert X.to_dict("list") == {"length": [1.5]}
     assert list(y) == ["none"]
@@ -198,13 +198,15 @@ def test_installed_package_brings_its_own_tables(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.split(" ", 1) == [str(package / "datasets.py"), "(4000, 12)\n"]
+    assert done.stdout.split(" ", 1) == [str(package / "datasets" / "__init__.py"), "(4000, 12)\n"]
 
 
 def test_missing_file_names_the_places_looked_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datasets, "_FOLDERS", (tmp_path / "wheel", tmp_path / "clone"))
+    monkeypatch.setattr(
+        "explainrelu.datasets.files._FOLDERS", (tmp_path / "wheel", tmp_path / "clone")
+    )
     with pytest.raises(DataError, match=r"iris\.csv.*wheel or .*clone.*Install explainrelu again"):
         load_iris()
 

@@ -24,6 +24,8 @@ LAYERS = (
     "audits",
     "reports",
     "datasets",
+    "demo",
+    "command_line",
     "cli",
 )
 
