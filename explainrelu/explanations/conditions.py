@@ -2,7 +2,7 @@
 
 A unit's half-space ``z > 0`` or ``z <= 0`` keeps its meaning when ``z`` is divided by a number;
 it is written with coefficient one on its largest term (the constant moved to the right), so
-that ``1.3 x - 2.6 > 0`` reads ``x > 2``. Levels are counted from the first of their column.
+that ``1.3 x - 2.6 > 0`` reads ``x > 2``. Levels are counted from the first that is possible.
 """
 
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from explainrelu.arrays import BoolArray, FloatArray
+from explainrelu.geometry.box import Box
 from explainrelu.geometry.polytope import Polytope
-from explainrelu.network.column import ColumnKind, level_text
-from explainrelu.network.formula import linear_text, number_text, relative_to_first_levels
-from explainrelu.network.schema import InputSchema
+from explainrelu.network.column import Column, ColumnKind, level_text
+from explainrelu.network.formula import linear_text, number_text, readable_form
 from explainrelu.regions.region import LinearRegion
 from explainrelu.tolerances import Tolerances
 
@@ -50,77 +50,81 @@ class Condition:
 
 def conditions_of(
     region: LinearRegion, inside: FloatArray, tolerances: Tolerances
-) -> tuple[Condition, ...]:
-    """The conditions of a region that matter within its domain, levels first, then nearest first.
+) -> tuple[tuple[Condition, ...], Box]:
+    """The conditions of a region that matter within its domain.
 
     A categorical column is written as ``job = nurse`` or ``job in {nurse, clerk}`` where the
-    region with the domain admits these levels only. Of the half-spaces those implied by the
-    others and the domain are left out.
+    region with the domain admits these levels only; within the domain so narrowed, the
+    half-spaces implied by the others are left out.
 
     Parameters
     ----------
     inside : (n_inputs,)
         A point of the region, from which distances are taken.
+
+    Returns
+    -------
+    conditions
+        Levels first, then half-spaces, nearest first.
+    domain
+        The domain narrowed to the levels named.
     """
-    schema, polytope = region.network.schema, region.polytope()
+    levels, domain = _levels(region, tolerances)
+    narrowed = LinearRegion(region.network, region.packed, domain)
+    polytope = narrowed.polytope()
     matter = polytope.irredundant(inside, tolerances=tolerances)
-    scale = region.domain.half_width
-    distances = region.distances(inside, np.where(scale > 0, scale, 0.0))
+    distances = narrowed.distances(inside, domain.half_width)
     order = matter[np.argsort(distances[matter], kind="stable")]
-    pattern = region.pattern
-    halfspaces = [
-        _halfspace(schema, polytope, int(i), bool(pattern[i]), scale, float(distances[i]))
-        for i in order
-    ]
-    return (*_levels(region, polytope, tolerances), *halfspaces)
+    halfspaces = [_halfspace(narrowed, polytope, int(i), float(distances[i])) for i in order]
+    return (*levels, *halfspaces), domain
 
 
-def _halfspace(
-    schema: InputSchema,
-    polytope: Polytope,
-    row: int,
-    active: bool,
-    scale: FloatArray,
-    distance: float,
-) -> Condition:
+def _halfspace(region: LinearRegion, polytope: Polytope, row: int, distance: float) -> Condition:
+    schema, scale = region.network.schema, region.domain.half_width
     # fixed inputs are constants of the domain and move to the right-hand side
     free = scale > 0
     weight = np.where(free, polytope.weight[row], 0.0)
     bound = float(polytope.bound[row] - polytope.weight[row][~free] @ polytope.box.centre[~free])
-    weight, moved = relative_to_first_levels(weight, -bound, schema)
+    weight, moved = readable_form(weight, -bound, schema, region.domain)
     bound = -moved
     leading = weight[int(np.argmax(np.abs(weight) * scale))]
     weight, bound = weight / leading, bound / leading
-    # the row reads weight @ x <= bound; an active unit's is strict, and dividing may turn it round
-    relation = {(True, True): "<", (False, True): ">", (True, False): "<=", (False, False): ">="}[
-        (bool(leading > 0), active)
-    ]
+    # the row reads weight @ x <= bound; an active unit's is strict, dividing may turn it round
+    signs = ("<", ">") if region.pattern[row] else ("<=", ">=")
+    relation = signs[0] if leading > 0 else signs[1]
     left = linear_text(weight, schema.input_names, scale=scale, max_terms=_TERMS_SHOWN)
     return Condition(weight, relation, bound, distance, f"{left} {relation} {number_text(bound)}")
 
 
-def _levels(region: LinearRegion, polytope: Polytope, tolerances: Tolerances) -> list[Condition]:
-    """One condition for each categorical column whose levels the region narrows down."""
-    schema, found = region.network.schema, []
+def _levels(region: LinearRegion, tolerances: Tolerances) -> tuple[list[Condition], Box]:
+    """A condition for each categorical column the region narrows down, and the domain left."""
+    schema, polytope = region.network.schema, region.polytope()
+    lower, upper = region.domain.lower.copy(), region.domain.upper.copy()
+    found = []
     for i, column in enumerate(schema.columns):
-        if column.kind is not ColumnKind.CATEGORICAL:
+        if column.kind is not ColumnKind.CATEGORICAL or not column.always_known:
             continue
-        start = int(schema.starts[i])
-        offered = region.domain.upper[start : start + column.n_inputs] > 0
+        group = slice(int(schema.starts[i]), int(schema.starts[i + 1]))
+        offered = region.domain.upper[group] > 0
         possible = offered & _possible(region, polytope, i, offered, tolerances)
         if possible.sum() == offered.sum() or not possible.any():
             continue
-        names = [
-            level_text(level) for level, kept in zip(column.levels, possible, strict=True) if kept
-        ]
         weight = np.zeros(schema.n_inputs)
-        weight[start : start + column.n_inputs] = possible
-        alone = len(names) == 1
-        text = (
-            f"{column.name} = {names[0]}" if alone else f"{column.name} in {{{', '.join(names)}}}"
-        )
-        found.append(Condition(weight, "=" if alone else "in", 1.0, 0.0, text))
-    return found
+        weight[group] = possible
+        upper[group] = np.where(possible, upper[group], 0.0)
+        alone = possible.sum() == 1
+        lower[group] = np.where(possible & alone, 1.0, lower[group])
+        found.append(Condition(weight, "=" if alone else "in", 1.0, 0.0, _named(column, possible)))
+    return found, Box(np.minimum(lower, upper), upper)
+
+
+def _named(column: Column, possible: BoolArray) -> str:
+    names = [level_text(column.levels[int(i)]) for i in np.flatnonzero(possible)]
+    return (
+        f"{column.name} = {names[0]}"
+        if len(names) == 1
+        else f"{column.name} in {{{', '.join(names)}}}"
+    )
 
 
 def _possible(

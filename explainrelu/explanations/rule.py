@@ -6,7 +6,8 @@ import numpy as np
 
 from explainrelu.arrays import FloatArray
 from explainrelu.explanations.conditions import Condition, conditions_of
-from explainrelu.network.formula import formula_text, relative_to_first_levels
+from explainrelu.geometry.box import Box
+from explainrelu.network.formula import formula_text, readable_form
 from explainrelu.network.network import AffineMap
 from explainrelu.network.outputs import ScoreView
 from explainrelu.regions.region import LinearRegion
@@ -30,6 +31,8 @@ class Rule:
         ``scores = weight @ x + bias`` on the region, in raw units.
     conditions
         The conditions that matter, levels first, then nearest to ``example`` first.
+    domain
+        The domain, narrowed to the levels the conditions name.
     example : (n_inputs,)
         An encoded row of the region.
     n_rows, share
@@ -44,6 +47,7 @@ class Rule:
     view: ScoreView
     affine_map: AffineMap
     conditions: tuple[Condition, ...]
+    domain: Box
     example: FloatArray
     n_rows: int
     share: float
@@ -53,11 +57,12 @@ class Rule:
     def formula(self, score: int = 0, *, max_terms: int | None = None) -> str:
         """The formula of one score in words, largest term over the domain first.
 
-        Levels of a categorical column are counted from its first one.
+        Levels of a categorical column are counted from the first one the rule admits; a level
+        the conditions fix is part of the constant.
         """
         schema = self.region.network.schema
         row, constant = self.affine_map.weight[score], float(self.affine_map.bias[score])
-        weight, bias = relative_to_first_levels(row, constant, schema)
+        weight, bias = readable_form(row, constant, schema, self.domain)
         return formula_text(
             weight,
             bias,
@@ -73,12 +78,14 @@ def rule_of(
     """The rule of the ``i``-th region of a set, of whose data there are ``total_rows`` rows."""
     region, example = regions.region(i), regions.witnesses[i]
     affine = region.affine_map(view)
+    conditions, domain = conditions_of(region, example, tolerances)
     alone = regions.chosen(np.array([i]))
     return Rule(
         region=region,
         view=view,
         affine_map=affine,
-        conditions=conditions_of(region, example, tolerances),
+        conditions=conditions,
+        domain=domain,
         example=example,
         n_rows=int(regions.counts[i]),
         share=float(regions.counts[i] / max(1, total_rows)),

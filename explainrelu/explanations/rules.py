@@ -233,6 +233,7 @@ def _regions(
         return found if domain is None else replace(found, domain=domain)
     network = import_model(model, X, tolerances=tolerances)
     points = network.schema.encode(X)
+    network = replace(network, schema=network.schema.with_ranges(points))
     if domain is None:
         around = [points, network.schema.recorded_corners(points)]
         around += [] if background is None else [network.schema.encode(background)]

@@ -209,7 +209,7 @@ def _imputed(folding: Folding, imputer: Any, feature: Feature, fill: Level, wher
         if feature.imputes:
             return feature  # an earlier imputer left nothing to fill
         name = folding.columns[feature.column].name
-        folding.assumptions.append(f"a missing {name} is taken to be {fill}")
+        folding.assumptions.append(f"a missing {name} is taken to be {_fill_text(fill)}")
         return RawFeature(feature.column, True, fill, marker)
     if marker is not None:
         raise UnsupportedModelError(
@@ -219,6 +219,10 @@ def _imputed(folding: Folding, imputer: Any, feature: Feature, fill: Level, wher
     if feature.terms:
         folding.fill_scaled(feature, float(fill), where)  # type: ignore[arg-type]  # behind a scaler fills are numbers
     return feature
+
+
+def _fill_text(fill: Level) -> str:
+    return f"{fill:.6g}" if isinstance(fill, float) else str(fill)
 
 
 def _one_hot(folding: Folding, encoder: Any, features: list[Feature], where: str) -> list[Feature]:

@@ -58,7 +58,8 @@ class Column:
     unknown_code
         Code of an unknown level of an ordinal column.
     lower, upper
-        Range seen in the data at hand, in raw units or codes (NaN where none was seen).
+        Range seen in the data at hand, in raw units or codes (NaN where none was seen); for a
+        categorical column that of the sum of its indicators, which is 1 for a known level.
     """
 
     name: str
@@ -80,6 +81,11 @@ class Column:
         if self.kind is ColumnKind.CATEGORICAL:
             return len(self.levels)
         return 0 if self.kind is ColumnKind.UNUSED else 1
+
+    @property
+    def always_known(self) -> bool:
+        """Whether every row has one of the levels: unknown ones are refused or were not seen."""
+        return not self.ignores_unknown or self.lower == 1.0
 
     def missing(self, values: "pd.Series[Any]") -> BoolArray:
         """Which values are missing, by NaN or by the pipeline's own marker."""

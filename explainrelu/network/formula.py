@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from explainrelu.arrays import FloatArray
+from explainrelu.geometry.box import Box
 from explainrelu.network.column import ColumnKind
 from explainrelu.network.schema import InputSchema
 
-__all__ = ["formula_text", "linear_text", "number_text", "relative_to_first_levels"]
+__all__ = ["formula_text", "linear_text", "number_text", "readable_form"]
 
 
 def number_text(value: float, *, digits: int = 4) -> str:
@@ -50,7 +51,8 @@ def linear_text(
     for i in shown:
         text += _joined(text, float(weight[i]), _term(float(weight[i]), names[i], digits))
     if len(order) > len(shown):
-        text += f" + {len(order) - len(shown)} smaller terms"
+        more = len(order) - len(shown)
+        text += f" + {more} smaller term{'s' if more > 1 else ''}"
     return text or "0"
 
 
@@ -77,28 +79,34 @@ def formula_text(
     return f"{constant} - {linear[1:]}" if linear.startswith("-") else f"{constant} + {linear}"
 
 
-def relative_to_first_levels(
-    weight: FloatArray, bias: float, schema: InputSchema
+def readable_form(
+    weight: FloatArray, bias: float, schema: InputSchema, domain: Box
 ) -> tuple[FloatArray, float]:
-    """The same affine form on every row, each group counted from its first level.
+    """The same affine form on every row of a domain, its categorical columns made readable.
 
     The indicators of a categorical column add up to one on every row (where the column accepts
-    no unknown level), so a constant may be moved from all its coefficients to the bias: a reader
-    then sees how a level differs from the first instead of two nearly equal numbers.
+    no unknown level), so a constant may be moved from all of them to the bias: levels are
+    counted from the first one the domain admits, and a reader sees how they differ instead of
+    two nearly equal numbers. A level the domain excludes is left out; one it fixes is a constant.
 
     Examples
     --------
     >>> from explainrelu.network.column import Column, ColumnKind
-    >>> schema = InputSchema((Column("job", ColumnKind.CATEGORICAL, levels=("clerk", "nurse")),))
-    >>> relative_to_first_levels(np.array([5.0, 5.5]), 1.0, schema)
+    >>> job = Column("job", ColumnKind.CATEGORICAL, levels=("clerk", "nurse"))
+    >>> readable_form(np.array([5.0, 5.5]), 1.0, InputSchema((job,)), Box([0, 0], [1, 1]))
     (array([0. , 0.5]), 6.0)
     """
     weight = weight.copy()
     for column, start in zip(schema.columns, schema.starts[:-1], strict=True):
-        if column.kind is ColumnKind.CATEGORICAL and not column.ignores_unknown:
-            first = float(weight[start])
-            weight[start : start + column.n_inputs] -= first
+        if column.kind is not ColumnKind.CATEGORICAL:
+            continue
+        group = slice(start, start + column.n_inputs)
+        admitted = domain.upper[group] > 0
+        if admitted.any() and column.always_known:
+            first = float(weight[group][admitted.argmax()])
+            weight[group] -= first
             bias += first
+        weight[group] = np.where(admitted, weight[group], 0.0)
     return weight, bias
 
 

@@ -173,12 +173,14 @@ class InputSchema:
         return np.stack(flags, axis=1)
 
     def with_ranges(self, points: FloatArray) -> "InputSchema":
-        """The same schema with the range of each numeric or ordinal column seen in ``points``."""
+        """The same schema with the recorded ranges widened to hold these points."""
         columns = []
         for column, start in zip(self.columns, self.starts[:-1], strict=True):
-            if column.kind in (ColumnKind.NUMERIC, ColumnKind.ORDINAL):
-                seen = points[:, start]
-                column = replace(column, lower=float(seen.min()), upper=float(seen.max()))
+            if column.kind is not ColumnKind.UNUSED:
+                seen = points[:, start : start + column.n_inputs].sum(axis=1)
+                lower = float(np.fmin(column.lower, seen.min()))
+                upper = float(np.fmax(column.upper, seen.max()))
+                column = replace(column, lower=lower, upper=upper)
             columns.append(column)
         return InputSchema(tuple(columns))
 
@@ -189,7 +191,8 @@ class InputSchema:
         """
         corners = np.vstack([points.min(axis=0), points.max(axis=0)])
         for column, start in zip(self.columns, self.starts[:-1], strict=True):
-            if column.n_inputs and not np.isnan(column.lower + column.upper):
+            numeric = column.kind in (ColumnKind.NUMERIC, ColumnKind.ORDINAL)
+            if numeric and not np.isnan(column.lower + column.upper):
                 corners[:, start] = column.lower, column.upper
         return corners
 
