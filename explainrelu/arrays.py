@@ -31,7 +31,12 @@ def frozen_floats(values: npt.ArrayLike, ndim: int, name: str) -> FloatArray:
     ArgumentError
         Where the number of dimensions differs or a value is not finite.
     """
-    array = np.array(values, dtype=np.float64, order="C", copy=True)
+    try:
+        array = np.array(values, dtype=np.float64, order="C", copy=True)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ArgumentError(
+            f"{name} must be a rectangular array of numbers, got {error}."
+        ) from error
     if array.ndim != ndim:
         raise ArgumentError(f"{name} must have {ndim} dimension(s), got shape {array.shape}.")
     if not np.isfinite(array).all():

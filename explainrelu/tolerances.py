@@ -21,6 +21,8 @@ class Tolerances:
         The same for a model computed in float32 (its own rounding, reported as drift).
     half_agreement
         The same for a model computed in float16 or bfloat16.
+    rounding
+        What float64 rounding may change in a sum, relative to the size of its terms.
     boundary
         A preactivation with ``|z| <= boundary * scale`` counts as lying on the neuron's
         zero set; ``scale`` is the sum of the absolute terms that made it.
@@ -45,6 +47,7 @@ class Tolerances:
     agreement: float = 1e-9
     single_agreement: float = 1e-4
     half_agreement: float = 2e-2
+    rounding: float = 1e-14
     boundary: float = 1e-9
     containment: float = 1e-9
     feasibility: float = 1e-9

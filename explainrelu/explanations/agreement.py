@@ -208,7 +208,9 @@ def _run_shap(
     base = score(background).mean(axis=0)
     n_columns = numbers.shape[1]
     if exact:
-        values = _three_dimensional(shap.explainers.Exact(score, masker)(numbers).values)
+        values = _three_dimensional(
+            shap.explainers.Exact(score, masker)(numbers, silent=True).values
+        )
         return _ShapResult(values, base, "shap Exact", np.zeros(len(view)))
 
     def sampled(rows: FloatArray, run: int) -> FloatArray:

@@ -112,12 +112,12 @@ def _aggregate(
                 levels = numbers[rows, j].astype(np.int64)
                 known = levels >= 0
                 chosen = centred[local[known], :, levels[known]]
-                positive[:, j] += (chosen > 0).sum(axis=0) / numbers.shape[0]
+                positive[:, j] += (chosen > 0).sum(axis=0)
             elif column.n_inputs:
                 size[:, j] += share[part] @ np.abs(block[:, :, 0])
-                positive[:, j] += share[part] @ (block[:, :, 0] > 0)
+                positive[:, j] += regions.counts[part] @ (block[:, :, 0] > 0)
                 mean[:, j] = np.nan_to_num(mean[:, j]) + share[part] @ block[:, :, 0]
-    return size, mean, positive
+    return size, mean, positive / numbers.shape[0]
 
 
 def _level_size(centred: FloatArray, frequency: FloatArray, by: str) -> FloatArray:

@@ -55,6 +55,9 @@ class Box:
                 f"lower must not exceed upper, got {self.lower[worst]} > {self.upper[worst]} "
                 f"at input {worst}."
             )
+        largest = np.finfo(np.float64).max
+        if (self.upper / 2 - self.lower / 2 > largest / 2).any():
+            raise ArgumentError("The width of a box must be finite, got bounds too far apart.")
 
     @classmethod
     def from_data(cls, X: Any, *, margin: float = 0.0, schema: _Schema | None = None) -> "Box":
@@ -71,9 +74,10 @@ class Box:
         """
         if margin < 0:
             raise ArgumentError(f"margin must be at least 0, got {margin}.")
-        points = np.asarray(X, dtype=np.float64) if schema is None else schema.encode(X)
-        if points.ndim != 2 or points.shape[0] == 0:
-            raise ArgumentError(f"X must be (n_samples, n_inputs) with rows, got {points.shape}.")
+        if schema is None and (np.ndim(X) != 2 or len(X) == 0):
+            shape = np.shape(X)
+            raise ArgumentError(f"X must be (n_samples, n_inputs) with rows, got {shape}.")
+        points = frozen_floats(X, 2, "X") if schema is None else schema.encode(X)
         lower, upper = points.min(axis=0), points.max(axis=0)
         slack = margin * (upper - lower)
         return cls(lower - slack, upper + slack)
@@ -81,13 +85,17 @@ class Box:
     @classmethod
     def around(cls, x: npt.ArrayLike, radius: npt.ArrayLike) -> "Box":
         """The box of half-width ``radius`` (one number, or one an input) around a point."""
-        centre = np.asarray(x, dtype=np.float64).reshape(-1)
-        half = np.broadcast_to(np.asarray(radius, dtype=np.float64), centre.shape)
+        centre = frozen_floats(np.ravel(x), 1, "x")
+        half = frozen_floats(np.ravel(radius), 1, "radius")
+        if half.size not in (1, centre.size):
+            raise ArgumentError(
+                f"radius must be one number or one an input ({centre.size}), got {half.size}."
+            )
         if (half < 0).any():
-            raise ArgumentError("radius must not be negative.")
+            raise ArgumentError(f"radius must not be negative, got {half.min()}.")
         return cls(centre - half, centre + half)
 
-    def at_levels(self, schema: _Schema, **levels: Any) -> "Box":
+    def at_levels(self, schema: _Schema, /, **levels: Any) -> "Box":
         """The part of the box where the named columns stand at the given levels.
 
         Parameters
@@ -96,10 +104,20 @@ class Box:
             The network's schema, which knows the inputs of a column.
         **levels
             ``column=level``; a numeric column may be fixed at a number.
+
+        Raises
+        ------
+        ArgumentError
+            Where the box does not hold that level or number.
         """
         lower, upper = self.lower.copy(), self.upper.copy()
         for name, level in levels.items():
             for position, value in schema.level_inputs(name, level).items():
+                if not lower[position] <= value <= upper[position]:
+                    raise ArgumentError(
+                        f"{name}={level!r} lies outside the box, which holds input {position} "
+                        f"between {lower[position]:g} and {upper[position]:g}."
+                    )
                 lower[position] = upper[position] = value
         return Box(lower, upper)
 

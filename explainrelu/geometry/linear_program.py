@@ -76,16 +76,21 @@ class LinearProgram:
         import highspy
 
         self._highspy: Any = highspy
-        self._bound, self._current = bound, bound.copy()
         self._feasibility = tolerances.feasibility
         self._columns = np.arange(lower.size, dtype=np.int32)
+        # rows of length one, so that the solver's absolute tolerances mean the same for each
+        length = np.linalg.norm(weight, axis=1)
+        self._row_scale = np.where(length > 0, length, 1.0)
+        self._bound = bound / self._row_scale
+        self._current = self._bound.copy()
+        _require_numbers(weight, bound, lower, upper)
         self._solver: Any = self._highspy.Highs()
         self._solver.setOptionValue("output_flag", False)
         self._solver.setOptionValue("threads", 1)
         self._solver.setOptionValue("presolve", "off")  # presolve would throw the warm basis away
         self._solver.setOptionValue("primal_feasibility_tolerance", tolerances.feasibility)
         self._solver.setOptionValue("dual_feasibility_tolerance", tolerances.feasibility)
-        self._pass_model(weight, lower, upper)
+        self._pass_model(weight / self._row_scale[:, None], lower, upper)
 
     def _pass_model(self, weight: FloatArray, lower: FloatArray, upper: FloatArray) -> None:
         n_rows, n_variables = weight.shape
@@ -109,11 +114,13 @@ class LinearProgram:
         SolverError
             Where the solver reports an error rather than an outcome.
         """
+        _require_numbers(cost)
         if self._columns.size == 0:
             return self._without_variables()
-        self._solver.changeColsCost(self._columns.size, self._columns, cost)
-        self._solver.run()
-        status = self._status()
+        size = float(np.abs(cost).max())
+        scaled = cost / size if size > 0 else cost
+        self._solver.changeColsCost(self._columns.size, self._columns, scaled)
+        status = self._run()
         if status is not LinearStatus.OPTIMAL:
             return LinearResult(status, float("nan"), np.zeros(0))
         point = np.array(self._solver.getSolution().col_value)
@@ -126,12 +133,12 @@ class LinearProgram:
 
     def set_bound(self, row: int, bound: float) -> None:
         """Change the right-hand side of one row; infinity takes the row out."""
-        self._current[row] = bound
-        self._solver.changeRowBounds(row, -np.inf, bound)
+        self._current[row] = bound / self._row_scale[row]
+        self._solver.changeRowBounds(row, -np.inf, self._current[row])
 
     def restore_bound(self, row: int) -> None:
         """Put the right-hand side of one row back as it was given."""
-        self.set_bound(row, float(self._bound[row]))
+        self.set_bound(row, float(self._bound[row] * self._row_scale[row]))
 
     def _without_variables(self) -> LinearResult:
         """Nothing to choose: the rows read ``0 <= bound``."""
@@ -139,17 +146,37 @@ class LinearProgram:
         status = LinearStatus.OPTIMAL if holds else LinearStatus.INFEASIBLE
         return LinearResult(status, 0.0 if holds else float("nan"), np.zeros(0))
 
-    def _status(self) -> LinearStatus:
-        found, known = self._solver.getModelStatus(), self._highspy.HighsModelStatus
-        if found == known.kOptimal:
-            return LinearStatus.OPTIMAL
-        if found == known.kInfeasible:
-            return LinearStatus.INFEASIBLE
-        if found in (known.kUnbounded, known.kUnboundedOrInfeasible):
-            return LinearStatus.UNBOUNDED
-        if found in (known.kTimeLimit, known.kIterationLimit, known.kUnknown):
-            return LinearStatus.LIMIT
+    def _run(self) -> LinearStatus:
+        """Solve from the last basis, and once more from none where that decides nothing."""
+        self._solver.run()
+        if self._solver.getModelStatus() not in self._outcomes:
+            self._solver.clearSolver()
+            self._solver.run()
+        found = self._solver.getModelStatus()
+        if found not in self._outcomes:
+            raise SolverError(
+                "A linear program must end in an optimum, infeasible or unbounded; HiGHS reports "
+                f"{self._solver.modelStatusToString(found)!r}. Check that the weights are of sane "
+                "size."
+            )
+        return self._outcomes[found]
+
+    @property
+    def _outcomes(self) -> dict[Any, LinearStatus]:
+        known = self._highspy.HighsModelStatus
+        return {
+            known.kOptimal: LinearStatus.OPTIMAL,
+            known.kInfeasible: LinearStatus.INFEASIBLE,
+            known.kUnbounded: LinearStatus.UNBOUNDED,
+            known.kUnboundedOrInfeasible: LinearStatus.UNBOUNDED,
+            known.kTimeLimit: LinearStatus.LIMIT,
+            known.kIterationLimit: LinearStatus.LIMIT,
+            known.kUnknown: LinearStatus.LIMIT,
+        }
+
+
+def _require_numbers(*arrays: FloatArray) -> None:
+    if any(np.isnan(array).any() for array in arrays):
         raise SolverError(
-            "A linear program must end in an optimum, infeasible or unbounded; HiGHS reports "
-            f"{self._solver.modelStatusToString(found)!r}. Check that the weights are of sane size."
+            "A linear program must be made of numbers, got NaN. Check the weights and the domain."
         )

@@ -45,7 +45,11 @@ class _Scaled:
     bound: FloatArray
     rows: IntArray  # position of each row in the polytope
     free: BoolArray
-    consistent: bool  # False where a constant row is violated: the polytope is empty
+    violated: IntArray  # constant rows that never hold: where there is one, nothing is inside
+
+    @property
+    def consistent(self) -> bool:
+        return self.violated.size == 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,6 +150,8 @@ class Polytope:
         one); a linear program decides each of the rest, warm from the one before.
         """
         scaled = self._scaled(tolerances)
+        if not scaled.consistent:
+            return scaled.violated[:1]  # one condition that never holds says it all
         if scaled.bound.size == 0:
             return np.zeros(0, dtype=np.int64)
         if inside is None:
@@ -216,10 +222,10 @@ class Polytope:
         size = np.abs(self.weight) @ np.maximum(np.abs(self.box.lower), np.abs(self.box.upper))
         size = size + np.abs(self.bound)
         constant = length <= 1e-14 * size
-        consistent = bool((bound[constant] >= -tolerances.containment * size[constant]).all())
+        violated = np.flatnonzero(constant & (bound < -tolerances.containment * size))
         rows = np.flatnonzero(~constant)
         scale = length[rows]
-        return _Scaled(weight[rows] / scale[:, None], bound[rows] / scale, rows, free, consistent)
+        return _Scaled(weight[rows] / scale[:, None], bound[rows] / scale, rows, free, violated)
 
     def _to_scaled(self, scaled: _Scaled, point: FloatArray) -> FloatArray:
         offset: FloatArray = (point - self.box.centre)[scaled.free]
@@ -236,7 +242,8 @@ def _without_doubles(scaled: _Scaled, tolerance: float) -> IntArray:
     digits = max(1, round(-np.log10(tolerance)))
     keys = np.round(scaled.weight, digits) + 0.0  # + 0.0 turns -0.0 into 0.0
     _, group = np.unique(keys, axis=0, return_inverse=True)
-    order = np.lexsort((np.arange(scaled.bound.size), scaled.bound, group.ravel()))
+    bound = np.round(scaled.bound, digits)
+    order = np.lexsort((np.arange(bound.size), bound, group.ravel()))
     first = np.r_[True, np.diff(group.ravel()[order]) != 0]
     kept: IntArray = np.sort(order[first])
     return kept

@@ -20,6 +20,7 @@ def checked(
     *,
     what: str,
     dtype: str | None = None,
+    term_size: float = 0.0,
     tolerances: Tolerances = DEFAULT_TOLERANCES,
 ) -> ReluNetwork:
     """The network with one more check: its numbers against the model's own on the same rows.
@@ -32,6 +33,9 @@ def checked(
         What the network gives and what the model itself gives.
     what
         What is compared, such as ``raw scores`` or ``probabilities``.
+    term_size
+        Largest size of the terms that make a score (:meth:`ReluNetwork.term_sizes`): where they
+        cancel, as for a column far from zero beside its spread, rounding alone explains more.
     dtype
         The number format ``own`` was computed in; the model's own by default.
 
@@ -50,6 +54,7 @@ def checked(
     limits = {"float64": tolerances.agreement, "float32": tolerances.single_agreement}
     limit = limits.get(dtype, tolerances.half_agreement)
     scale = max(1.0, float(np.abs(own).max(initial=0.0)))
+    limit = max(limit, tolerances.rounding * term_size / scale)
     gap = float(np.abs(got - own).max(initial=0.0)) / scale
     detail = f"{own.shape[0]} rows, model computes in {dtype}"
     check = Check.at_most(

@@ -29,6 +29,7 @@ class RawFeature:
     imputes: bool = False
     fill: Level = None
     missing_marker: Level = None
+    missing_as: str = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Folding:
             imputes=feature.imputes or column.imputes,
             fill=feature.fill if feature.imputes else column.fill,
             missing_marker=feature.missing_marker,
+            missing_as=feature.missing_as if feature.imputes else column.missing_as,
         )
         before = self.columns[feature.column]
         if self.claims[feature.column] and before != claimed:
@@ -107,12 +109,23 @@ class Folding:
             result.append(feature)
         return result
 
+    def give_up(self, feature: AffineFeature) -> None:
+        """A column whose values no longer matter, since a later step replaces or drops them."""
+        for position, _ in feature.terms:
+            self.columns[position] = Column(self.columns[position].name, ColumnKind.UNUSED)
+            self.claims[position] = 0
+
     def fill_scaled(self, feature: AffineFeature, fill: float, where: str) -> None:
         """Missing values of an already scaled column become ``fill`` in the scaled units."""
         (atom, factor), *others = feature.terms.items()
         column = self.columns[atom[0]]
         if others or factor == 0.0 or column.kind is ColumnKind.CATEGORICAL:
             return  # behind a mixing step no missing value is left to fill
+        if column.kind is ColumnKind.ORDINAL and self.claims[atom[0]] == 1:
+            self.columns[atom[0]] = _codes_filled(column, (fill - feature.constant) / factor)
+            return
+        if column.imputes and column.missing_marker is None:
+            return  # an imputer on the raw column left nothing to fill
         if column.imputes or self.claims[atom[0]] > 1:
             raise UnsupportedModelError(
                 f"{where} fills missing values of column {column.name!r}, which another step uses "
@@ -135,3 +148,22 @@ class Folding:
             for (column, level), value in feature.terms.items():
                 weight[row, starts[column] + level] += value
         return weight, np.array([feature.constant for feature in features])
+
+
+def _missing_code_is_nan(column: Column) -> bool:
+    codes = dict(zip(column.levels, column.codes, strict=True))
+    return None in codes and bool(np.isnan(codes[None]))
+
+
+def _codes_filled(column: Column, fill: float) -> Column:
+    """An ordinal column behind an imputer: a code that is NaN becomes ``fill``."""
+    own = float(column.fill) if column.imputes else fill  # type: ignore[arg-type]  # the fill of an ordinal column is a code
+    if np.isnan(own) and column.ignores_unknown:
+        own = fill
+    return replace(
+        column,
+        codes=tuple(fill if np.isnan(code) else code for code in column.codes),
+        imputes=column.imputes or _missing_code_is_nan(column),
+        fill=own,
+        unknown_code=fill if np.isnan(column.unknown_code) else column.unknown_code,
+    )

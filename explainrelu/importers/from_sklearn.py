@@ -1,6 +1,6 @@
 """A fitted scikit-learn MLP, alone or at the end of a pipeline, as a ReluNetwork."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -166,7 +166,7 @@ def _compose(outer: AffineMap, inner: AffineMap) -> AffineMap:
 
 def _target_map(transformer: Any, n_outputs: int) -> AffineMap:
     """``inverse_transform`` of a target transformer, which has to be affine."""
-    name = type(transformer).__name__
+    name = type(transformer).__name__ if is_sklearn_class(transformer) else "another class"
     if name == "FunctionTransformer" and transformer.inverse_func is None:
         return AffineMap(np.eye(n_outputs), np.zeros(n_outputs))
     if name == "StandardScaler":
@@ -183,8 +183,8 @@ def _target_map(transformer: Any, n_outputs: int) -> AffineMap:
     else:
         raise UnsupportedModelError(
             "The target transformer must be affine (StandardScaler, MinMaxScaler, MaxAbsScaler, "
-            f"RobustScaler), got {name}. Explain the inner regressor (model.regressor_) instead, "
-            "whose score is in the transformed units."
+            f"RobustScaler), got {type(transformer).__name__}. Explain the inner regressor "
+            "(model.regressor_) instead, whose score is in the transformed units."
         )
     ones = np.ones(n_outputs)
     return AffineMap(np.diag(ones * scale), ones * shift)
@@ -225,30 +225,52 @@ def _check(
     """The network held against the model's own scores and its public predictions on ``X``."""
     points = network.schema.encode(X)
     scores = network.forward(points)
-    rows = _as_fitted(chain, network.schema.frame(X))
+    rows = _as_fitted(chain, network, X)
+    size = float(network.term_sizes(points).max(initial=0.0))
     own = _own_scores(chain, rows)
-    network = checked(network, scores, own, what="raw scores", tolerances=tolerances)
+    network = checked(
+        network, scores, own, what="raw scores", term_size=size, tolerances=tolerances
+    )
     if hasattr(model, "predict_proba"):
         own = np.asarray(model.predict_proba(rows), dtype=np.float64)
         own = own[:, -1:] if network.outputs.task is Task.BINARY else own
         what = "probabilities"
     else:
-        own = np.asarray(model.predict(rows), dtype=np.float64).reshape(len(rows), -1)
+        own = np.asarray(model.predict(rows), dtype=np.float64).reshape(len(points), -1)
         what = "predictions"
-    network = checked(network, network.link(scores), own, what=what, tolerances=tolerances)
+    network = checked(
+        network, network.link(scores), own, what=what, term_size=size, tolerances=tolerances
+    )
     return replace(network, schema=network.schema.with_ranges(points))
 
 
-def _as_fitted(chain: _Chain, frame: Any) -> Any:
-    """The rows as the model saw them in fit: a frame, or an array if it was fitted on one."""
+def _as_fitted(chain: _Chain, network: ReluNetwork, X: Any) -> Any:
+    """The rows as the model saw them in fit: a table of any library, or an array.
+
+    In double precision, so that the rounding of the rows is not taken for the model's.
+    """
+    frame = network.schema.frame(X)
+    if column_names(X) is not None and frame is not X:
+        return X  # a table of another library than pandas: the model was fitted on such a one
+    single = frame.columns[[dtype in (np.float32, np.float16) for dtype in frame.dtypes]]
+    frame = frame.astype(dict.fromkeys(single, np.float64))
     return frame if hasattr(_first_step(chain), "feature_names_in_") else frame.to_numpy()
 
 
 def _first_step(chain: _Chain) -> Any:
     """The first step that saw the raw columns: a transformer, or the network itself."""
-    steps = (step for _, step in chain.transformers)
-    real = (step for step in steps if step is not None and not isinstance(step, str))
-    return next(real, chain.network)
+    return next(_real_steps(step for _, step in chain.transformers), chain.network)
+
+
+def _real_steps(steps: Iterable[Any]) -> Iterator[Any]:
+    """The steps that do something, those of inner pipelines among them."""
+    for step in steps:
+        if step is None or isinstance(step, str):
+            continue
+        if is_sklearn_class(step) and type(step).__name__ == "Pipeline":
+            yield from _real_steps(inner for _, inner in step.steps)
+        else:
+            yield step
 
 
 def _own_scores(chain: _Chain, rows: Any) -> FloatArray:

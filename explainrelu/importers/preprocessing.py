@@ -5,6 +5,7 @@ it stands (for error texts), and returns the features that come out.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def fold(folding: Folding, transformer: Any, features: list[Feature], where: str
     if transformer == "drop":
         return []
     name = type(transformer).__name__
-    if _has_base(transformer, "SelectorMixin"):
+    if _is_selector(transformer):
         return _selector(folding, transformer, features, where)
     if not is_sklearn_class(transformer) or name not in _FOLDS:
         raise UnsupportedModelError(
@@ -79,11 +80,14 @@ def is_sklearn_class(thing: Any) -> bool:
     return type(thing).__module__.split(".")[0] == "sklearn"
 
 
-def _has_base(thing: Any, name: str) -> bool:
-    return any(
-        base.__name__ == name and base.__module__.startswith("sklearn.")
-        for base in type(thing).__mro__
-    )
+def _is_selector(thing: Any) -> bool:
+    """Whether an object keeps or drops columns by scikit-learn's own ``transform``."""
+    for base in type(thing).__mro__:
+        if base.__name__ == "SelectorMixin" and base.__module__.startswith("sklearn."):
+            return True
+        if "transform" in vars(base):
+            return False  # an own transform may do anything
+    return False
 
 
 def _scale(
@@ -195,30 +199,51 @@ def _simple_imputer(
         )
     result: list[Feature] = []
     for feature, fill in zip(features, imputer.statistics_, strict=True):
-        fill = _plain(fill)
-        if fill is None and not imputer.keep_empty_features:
-            continue  # scikit-learn drops a column that was all missing in training
-        fill = 0.0 if fill is None else fill
-        result.append(_imputed(folding, imputer, feature, fill, where))
+        fill = _plain(fill, where)
+        empty = fill is None or _never_seen(feature)  # all missing in training
+        if empty and isinstance(feature, AffineFeature):
+            folding.give_up(feature)
+            feature = AffineFeature({})
+        if empty and not imputer.keep_empty_features:
+            continue
+        result.append(_imputed(folding, imputer, feature, 0.0 if empty else fill, where))
     return result
 
 
 def _imputed(folding: Folding, imputer: Any, feature: Feature, fill: Level, where: str) -> Feature:
-    marker = _plain(imputer.missing_values)
-    if isinstance(feature, RawFeature):
-        if feature.imputes:
-            return feature  # an earlier imputer left nothing to fill
-        name = folding.columns[feature.column].name
-        folding.assumptions.append(f"a missing {name} is taken to be {_fill_text(fill)}")
-        return RawFeature(feature.column, True, fill, marker)
-    if marker is not None:
+    marker = _plain(imputer.missing_values, where)
+    if isinstance(feature, AffineFeature):
+        if marker is not None:
+            raise UnsupportedModelError(
+                f"SimpleImputer at {where!r} must stand before the scaler, got one that looks for "
+                f"{marker!r} behind it, where that is no fixed raw value. Put it first."
+            )
+        if feature.terms:
+            folding.fill_scaled(feature, float(fill), where)  # type: ignore[arg-type]  # behind a scaler fills are numbers
+        return feature
+    looks_for = _missing_as(imputer)
+    if feature.imputes:
+        if marker is None and feature.missing_marker is None and looks_for == feature.missing_as:
+            return feature  # the earlier imputer left nothing to fill
         raise UnsupportedModelError(
-            f"SimpleImputer at {where!r} looks for {marker!r} behind a scaler, where it stands for "
-            "no fixed raw value. Put the imputer before the scaler."
+            f"SimpleImputer at {where!r} must be the only one on a column, got a second one that "
+            "fills other values. Fill the table before the pipeline instead."
         )
-    if feature.terms:
-        folding.fill_scaled(feature, float(fill), where)  # type: ignore[arg-type]  # behind a scaler fills are numbers
-    return feature
+    name = folding.columns[feature.column].name
+    folding.assumptions.append(f"a missing {name} is taken to be {_fill_text(fill)}")
+    return RawFeature(feature.column, True, fill, marker, looks_for)
+
+
+def _never_seen(feature: Feature) -> bool:
+    """Whether a scaler before saw nothing but missing values."""
+    return isinstance(feature, AffineFeature) and any(map(np.isnan, feature.terms.values()))
+
+
+def _missing_as(imputer: Any) -> str:
+    """Which of NaN and None an imputer takes for missing."""
+    if imputer.missing_values is None:
+        return "none"
+    return "any" if imputer.strategy in ("mean", "median") else "nan"
 
 
 def _fill_text(fill: Level) -> str:
@@ -229,7 +254,7 @@ def _one_hot(folding: Folding, encoder: Any, features: list[Feature], where: str
     result: list[Feature] = []
     for i, (feature, categories) in enumerate(zip(features, encoder.categories_, strict=True)):
         raw = _needs_raw(folding, feature, "OneHotEncoder", where)
-        levels = tuple(_plain(level) for level in categories)
+        levels = tuple(_plain(level, where) for level in categories)
         rare = _infrequent(encoder, i, levels)
         unknown = encoder.handle_unknown
         ignores = unknown == "ignore" or (unknown in ("infrequent_if_exist", "warn") and not rare)
@@ -237,6 +262,7 @@ def _one_hot(folding: Folding, encoder: Any, features: list[Feature], where: str
             folding.columns[raw.column].name,
             ColumnKind.CATEGORICAL,
             levels=levels,
+            missing_as=_missing_level(categories, where),
             ignores_unknown=ignores,
         )
         folding.claim(raw, column, where)
@@ -249,7 +275,7 @@ def _infrequent(encoder: Any, i: int, levels: tuple[Level, ...]) -> set[int]:
     if encoder.min_frequency is None and encoder.max_categories is None:
         return set()
     rare = encoder.infrequent_categories_[i]
-    return set() if rare is None else {levels.index(_plain(level)) for level in rare}
+    return set() if rare is None else {levels.index(_plain(level, "")) for level in rare}
 
 
 def _dropped(encoder: Any, i: int) -> int | None:
@@ -276,7 +302,7 @@ def _ordinal(folding: Folding, encoder: Any, features: list[Feature], where: str
     result: list[Feature] = []
     for i, (feature, categories) in enumerate(zip(features, encoder.categories_, strict=True)):
         raw = _needs_raw(folding, feature, "OrdinalEncoder", where)
-        levels = tuple(_plain(level) for level in categories)
+        levels = tuple(_plain(level, where) for level in categories)
         table = tuple(float(code) for code in codes[: len(levels), i])
         ignores = encoder.handle_unknown == "use_encoded_value"
         column = Column(
@@ -284,12 +310,13 @@ def _ordinal(folding: Folding, encoder: Any, features: list[Feature], where: str
             ColumnKind.ORDINAL,
             levels=levels,
             codes=table,
+            missing_as=_missing_level(categories, where),
             ignores_unknown=ignores,
             unknown_code=float(encoder.unknown_value) if ignores else float("nan"),
         )
         if raw.imputes:  # the fill is a level; an ordinal column keeps its code
             code = table[levels.index(raw.fill)] if raw.fill in levels else column.unknown_code
-            raw = RawFeature(raw.column, True, code, raw.missing_marker)
+            raw = replace(raw, fill=code)
         folding.claim(raw, column, where)
         result.append(AffineFeature({(raw.column, 0): 1.0}))
     return result
@@ -378,13 +405,30 @@ def _positions(selection: Any, names: list[str], n_features: int) -> list[int]:
     return [names.index(c) if isinstance(c, str) else int(c) % n_features for c in chosen]
 
 
-def _plain(value: Any) -> Level:
+def _missing_level(categories: Any, where: str) -> str:
+    """Which of NaN and None is a level of its own, for an encoder that tells them apart."""
+    nones = any(level is None for level in categories)
+    nans = any(isinstance(level, float) and np.isnan(level) for level in categories)
+    if nones and nans:
+        raise UnsupportedModelError(
+            f"The encoder at {where!r} must have one level for missing values, got both None and "
+            "NaN. Replace one by the other before fitting."
+        )
+    return "none" if nones else "nan" if nans else "any"
+
+
+def _plain(value: Any, where: str) -> Level:
     """A numpy scalar as a plain Python value; NaN and None as None."""
-    if isinstance(value, np.generic):
+    if isinstance(value, np.generic) and not isinstance(value, (np.datetime64, np.timedelta64)):
         value = value.item()
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return None
-    return value if isinstance(value, (str, int, float, bool)) else str(value)
+    if isinstance(value, (str, int, float, bool)):
+        return value
+    raise UnsupportedModelError(
+        f"Levels and fills at {where!r} must be text, numbers or booleans, got "
+        f"{type(value).__name__} such as {value!r}. Convert the column to text before fitting."
+    )
 
 
 _FOLDS: dict[str, Fold] = {

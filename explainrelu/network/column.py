@@ -1,7 +1,10 @@
 """One raw column of a person's table, and how its values become inputs."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -52,7 +55,9 @@ class Column:
     fill
         What it is filled with: a raw value, a level, or for an ordinal column a code.
     missing_marker
-        The raw value that stands for missing besides NaN (None where there is none).
+        Where the pipeline's imputer looks for a value of its own instead of NaN, that value.
+    missing_as
+        Which value of an object column is the missing one: ``nan``, ``none``, or ``any`` of them.
     ignores_unknown
         Whether an unknown level is accepted: all indicators zero, or ``unknown_code``.
     unknown_code
@@ -70,6 +75,7 @@ class Column:
     imputes: bool = False
     fill: Level = None
     missing_marker: Level = None
+    missing_as: str = "any"
     ignores_unknown: bool = False
     unknown_code: float = float("nan")
     lower: float = float("nan")
@@ -88,10 +94,14 @@ class Column:
         return not self.ignores_unknown or self.lower == 1.0
 
     def missing(self, values: "pd.Series[Any]") -> BoolArray:
-        """Which values are missing, by NaN or by the pipeline's own marker."""
-        mask = values.isna().to_numpy(dtype=np.bool_)
+        """Which values are missing in the pipeline's own sense: NaN, None or its marker."""
         if self.missing_marker is not None:
-            mask = mask | (values == self.missing_marker).to_numpy(dtype=np.bool_)
+            equal = [v is not pd.NA and bool(v == self.missing_marker) for v in values]
+            return np.array(equal, dtype=np.bool_)
+        mask = values.isna().to_numpy(dtype=np.bool_)
+        if values.dtype == object and self.missing_as != "any" and mask.any():
+            nones = np.array([value is None for value in values], dtype=np.bool_)
+            return mask & (nones if self.missing_as == "none" else ~nones)
         return mask
 
     def imputed(self, values: "pd.Series[Any]") -> BoolArray:
@@ -99,7 +109,7 @@ class Column:
         return self.missing(values) if self.imputes else np.zeros(len(values), np.bool_)
 
     def numbers(self, values: "pd.Series[Any]") -> FloatArray:
-        """One number a row: the raw value, or the position of the level (-1 unknown).
+        """One number a row: the raw value, the code, or the position of the level (-1 unknown).
 
         Raises
         ------
@@ -110,17 +120,16 @@ class Column:
             return np.zeros(len(values))
         if self.kind is ColumnKind.NUMERIC:
             return self._raw_numbers(values)
-        positions = self._positions(values).astype(np.float64)
-        if self.kind is ColumnKind.CATEGORICAL:
-            return positions
-        return self._codes(values, positions)
+        positions = self._positions(values)
+        return positions.astype(np.float64) if not self.codes else self._codes(values, positions)
 
     def _raw_numbers(self, values: "pd.Series[Any]") -> FloatArray:
         numbers = _to_float(values, self.name)
-        missing = self.missing(values)
-        if missing.any():
-            self._refuse_missing(missing)
-            numbers = np.where(missing, float(self.fill), numbers)  # type: ignore[arg-type]  # a number for a numeric column
+        filled = self.imputed(values)
+        if filled.any():
+            numbers = np.where(filled, float(self.fill), numbers)  # type: ignore[arg-type]  # a number for a numeric column
+        if np.isnan(numbers).any():
+            self._refuse_missing(np.isnan(numbers))
         if not np.isfinite(numbers).all():
             row = int(np.flatnonzero(~np.isfinite(numbers))[0])
             raise MissingValuesError(
@@ -130,40 +139,45 @@ class Column:
         return numbers
 
     def _positions(self, values: "pd.Series[Any]") -> IntArray:
-        missing = self.missing(values)
+        """The position of each value's level; -1 for an unknown one that is accepted."""
         known = {level: i for i, level in enumerate(self.levels) if level is not None}
-        index = pd.Index(list(known), dtype=object)
         order = np.array([*known.values(), -1], dtype=np.int64)
-        positions: IntArray = order[index.get_indexer(pd.Index(values.astype(object)))]
+        plain = values.astype(object)
+        odd = np.array([not isinstance(value, Hashable) for value in plain], dtype=np.bool_)
+        if odd.any():
+            self._refuse_unknown(values, odd)
+        found = pd.Index(list(known), dtype=object).get_indexer(pd.Index(plain))
+        positions: IntArray = order[found]
+        missing = self.missing(values)
         if missing.any():
-            positions[missing] = self._missing_position(missing)
-        unknown = (positions < 0) & ~missing
-        if unknown.any() and not self.ignores_unknown:
-            self._refuse_unknown(values, unknown)
+            positions[missing] = self._missing_position
+        refused = (positions < 0) & ~(missing & self._missing_has_code)
+        if refused.any() and not self.ignores_unknown:
+            if values.isna().to_numpy(dtype=np.bool_)[refused].any():
+                self._refuse_missing(refused & values.isna().to_numpy(dtype=np.bool_))
+            self._refuse_unknown(values, refused)
         return positions
 
-    def _missing_position(self, missing: BoolArray) -> int:
-        if self.imputes and self.kind is ColumnKind.CATEGORICAL and self.fill in self.levels:
-            return self.levels.index(self.fill)
-        if None in self.levels and not self.imputes:
-            return self.levels.index(None)
-        if not self.ignores_unknown:
-            self._refuse_missing(missing)
-        return -1
+    @property
+    def _missing_position(self) -> int:
+        """Where a missing value stands among the levels, -1 where it is none of them."""
+        level = self.fill if self.imputes and not self.codes else None
+        return self.levels.index(level) if level in self.levels else -1
 
-    def _codes(self, values: "pd.Series[Any]", positions: FloatArray) -> FloatArray:
+    @property
+    def _missing_has_code(self) -> bool:
+        return self.imputes and bool(self.codes)
+
+    def _codes(self, values: "pd.Series[Any]", positions: IntArray) -> FloatArray:
         table = np.array([*self.codes, self.unknown_code])
-        codes: FloatArray = table[positions.astype(np.int64)]
-        missing = self.missing(values)
+        codes: FloatArray = table[positions]
         if self.imputes:
-            codes = np.where(missing | np.isnan(codes), float(self.fill), codes)  # type: ignore[arg-type]  # a code for an ordinal column
+            codes = np.where(self.missing(values), float(self.fill), codes)  # type: ignore[arg-type]  # a code for an ordinal column
         if np.isnan(codes).any():
             self._refuse_missing(np.isnan(codes))
         return codes
 
     def _refuse_missing(self, missing: BoolArray) -> None:
-        if self.imputes:
-            return
         raise MissingValuesError(
             f"Column {self.name!r} has {int(missing.sum())} missing value(s), the first in row "
             f"{int(np.flatnonzero(missing)[0])}, and the model's pipeline imputes nothing there. "
@@ -182,25 +196,24 @@ class Column:
 
 def _to_float(values: "pd.Series[Any]", name: str) -> FloatArray:
     """A numeric column as float64; strings and dates are refused rather than guessed at."""
-    if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_complex_dtype(
-        values.dtype
-    ):
+    dtype = values.dtype
+    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
         return values.to_numpy(dtype=np.float64, na_value=np.nan)
-    if isinstance(values.dtype, pd.CategoricalDtype) or values.dtype == object:
-        plain = values.astype(object)
-        odd = [v for v in plain if isinstance(v, (str, bytes))]
-        if not odd:
-            try:
-                return plain.where(plain.notna(), np.nan).to_numpy(dtype=np.float64)
-            except (TypeError, ValueError):
-                odd = list(plain[:1])
-        raise DataError(f"Column {name!r} must be numeric, got {odd[0]!r}. Convert it to numbers.")
-    if isinstance(values.dtype, pd.StringDtype) or pd.api.types.is_string_dtype(values.dtype):
-        present = values.dropna()
-        if present.empty:
-            return np.full(len(values), np.nan)
-        raise DataError(
-            f"Column {name!r} must be numeric, got the string {present.iloc[0]!r}. "
-            "Convert it with pandas.to_numeric."
-        )
-    raise DataError(f"Column {name!r} must be numeric, got dtype {values.dtype}.")
+    missing = values.isna().to_numpy(dtype=np.bool_)
+    odd = next((v for v in values[~missing] if not _is_number(v)), None)
+    if odd is None:
+        plain = [np.nan if gap else float(v) for v, gap in zip(values, missing, strict=True)]
+        return np.array(plain, dtype=np.float64)
+    shown = f"the string {odd!r}" if isinstance(odd, str) else f"{odd!r} (dtype {dtype})"
+    raise DataError(
+        f"Column {name!r} must be numeric, got {shown[:80]}. Convert it to numbers, for instance "
+        "with pandas.to_numeric."
+    )
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value of an object column is a real number that a float can hold."""
+    try:
+        return isinstance(value, (Real, Decimal)) and isinstance(float(value), float)
+    except OverflowError:
+        return False

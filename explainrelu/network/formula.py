@@ -14,9 +14,10 @@ __all__ = ["formula_text", "linear_text", "number_text", "readable_form"]
 
 def number_text(value: float, *, digits: int = 4) -> str:
     """A number with ``digits`` significant digits, whole numbers below a billion written out."""
-    if 10**digits <= abs(value) < 1e9:
+    short = float(f"{value:.{digits}g}")
+    if 10**digits <= abs(short) < 1e9:
         return f"{value:.0f}"
-    return f"{value:.{digits}g}"
+    return f"{short:.{digits}g}" if short else "0"
 
 
 def linear_text(

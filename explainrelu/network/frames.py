@@ -36,7 +36,9 @@ def as_frame(X: Any, names: Sequence[str]) -> pd.DataFrame:
         frame = _from_array(X, names)
     _check_names([str(name) for name in frame.columns], list(names))
     if len(frame) == 0:
-        raise DataError("X must have at least one row, got an empty table.")
+        raise DataError(
+            "X must have at least one row, got an empty table. Check the filter that made it."
+        )
     return frame
 
 
@@ -78,22 +80,35 @@ def _from_narwhals(X: Any) -> pd.DataFrame | None:
 
 
 def _from_array(X: Any, names: Sequence[str]) -> pd.DataFrame:
-    try:
-        array = np.asarray(X)
-    except ValueError as error:
-        raise DataError(
-            f"X must be a rectangular table of rows, got a list where {error}."
-        ) from error
+    if isinstance(X, (list, tuple)):
+        X = _from_rows(X)
+    array = np.asarray(X)
     if array.ndim != 2:
         raise DataError(
             f"X must be two-dimensional, (n_samples, {len(names)}), got shape {array.shape}. "
-            "For one row write X.reshape(1, -1)."
+            "For one row write X.reshape(1, -1), or [row]."
         )
-    if array.shape[1] != len(names):
+    if array.shape[1] != len(names) and array.size:
         raise ColumnsError(
-            f"X must have {len(names)} columns ({_shorten(names)}), got {array.shape[1]}."
+            f"X must have {len(names)} columns ({_shorten(names)}), got {array.shape[1]}. "
+            "Hand over all of the model's columns, in its order."
         )
-    return pd.DataFrame(array, columns=list(names))
+    if array.dtype == object:
+        return pd.DataFrame(array, columns=list(names)).infer_objects()
+    return pd.DataFrame(array.reshape(-1, len(names)), columns=list(names))
+
+
+def _from_rows(rows: Sequence[Any]) -> Any:
+    """A nested list as an array that keeps each value's own type."""
+    lengths = {len(row) for row in rows if hasattr(row, "__len__") and not isinstance(row, str)}
+    if len(lengths) > 1:
+        raise DataError(
+            f"X must be a rectangular table of rows, got rows of {sorted(lengths)} values. Fill "
+            "the short ones."
+        )
+    array = np.array(rows, dtype=object)
+    numeric = all(isinstance(v, (int, float, np.number)) for v in array.ravel())
+    return array.astype(np.float64) if numeric else array
 
 
 def _check_names(got: list[Any], wanted: list[str]) -> None:

@@ -196,13 +196,14 @@ class ReluNetwork:
         ArgumentError
             Where the shapes do not chain or a value is not finite.
         """
-        if not weights or len(weights) != len(biases):
+        if len(weights) == 0 or len(weights) != len(biases):
             raise ArgumentError(
                 "from_weights needs one bias a weight matrix and at least one of each, "
                 f"got {len(weights)} and {len(biases)}."
             )
         maps = [
-            AffineMap(np.asarray(w), np.asarray(b)) for w, b in zip(weights, biases, strict=True)
+            AffineMap(frozen_floats(w, 2, "weight"), frozen_floats(b, 1, "bias"))
+            for w, b in zip(weights, biases, strict=True)
         ]
         for i, (first, second) in enumerate(pairwise(maps)):
             if second.weight.shape[1] != first.weight.shape[0]:
@@ -248,12 +249,10 @@ class ReluNetwork:
     def fingerprint(self) -> str:
         """SHA-256 over every weight, bias and flag: the same numbers give the same text."""
         digest = sha256()
-        for layer in self.layers:
-            for array in (layer.weight, layer.bias, layer.rectified):
-                digest.update(str(array.shape).encode())
-                digest.update(array.tobytes())
-        digest.update(self.output.weight.tobytes())
-        digest.update(self.output.bias.tobytes())
+        arrays = [a for layer in self.layers for a in (layer.weight, layer.bias, layer.rectified)]
+        for array in (*arrays, self.output.weight, self.output.bias):
+            digest.update(str(array.shape).encode())
+            digest.update(array.tobytes())
         return digest.hexdigest()
 
     def __call__(self, X: Any) -> FloatArray:
@@ -278,6 +277,17 @@ class ReluNetwork:
             found.append(layer.preactivation(hidden))
             hidden = np.maximum(found[-1], layer.floor)
         return found
+
+    def term_sizes(self, points: FloatArray) -> FloatArray:
+        """The size of the terms that make each score: ``(n_samples, n_outputs)``.
+
+        The forward pass with every weight, bias and hidden value by its absolute value. Rounding
+        errors of a score are a small multiple of this times the float's precision.
+        """
+        size = np.abs(points)
+        for layer in self.layers:
+            size = size @ np.abs(layer.weight).T + np.abs(layer.bias)
+        return size @ np.abs(self.output.weight).T + np.abs(self.output.bias)
 
     def row_chunks(self, n_samples: int) -> Iterator[slice]:
         """Slices of rows such that no intermediate array grows beyond a few megabytes."""

@@ -157,7 +157,8 @@ class OutputSchema:
         return "raw score" if self.task is Task.SCORE else "logit"
 
     def _view(self, names: Sequence[str], scale: str, matrix: FloatArray) -> ScoreView:
-        unit = self.unit if self.task is Task.REGRESSION else "log-odds"
+        logarithm = "log " if self.unit and self.link is Link.exp else ""
+        unit = logarithm + self.unit if self.task is Task.REGRESSION else "log-odds"
         unit = "" if self.task is Task.SCORE else unit
         return ScoreView(tuple(names), scale, unit, frozen_floats(matrix, 2, "matrix"))
 

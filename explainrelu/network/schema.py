@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -208,7 +209,7 @@ class InputSchema:
             self.column(name)
         return InputSchema(tuple(replace(c, unit=units.get(c.name, c.unit)) for c in self.columns))
 
-    def level_inputs(self, name: str, level: Level) -> dict[int, float]:
+    def level_inputs(self, name: str, level: Any) -> dict[int, float]:
         """Input -> value when column ``name`` is at ``level``.
 
         Raises
@@ -217,7 +218,7 @@ class InputSchema:
             Where the column has no such level.
         """
         column, start = self.column(name), int(self.starts[self.names.index(name)])
-        if column.kind is ColumnKind.NUMERIC and isinstance(level, (int, float)):
+        if column.kind is ColumnKind.NUMERIC and isinstance(level, Real):
             return {start: float(level)}
         if level not in column.levels:
             known = ", ".join(repr(level_text(known)) for known in column.levels) or "none"
@@ -232,14 +233,24 @@ class InputSchema:
         return any(c.kind in (ColumnKind.CATEGORICAL, ColumnKind.UNUSED) for c in self.columns)
 
 
+def _levels_of_codes(column: Column, codes: FloatArray) -> Any:
+    levels: dict[float, Level] = dict(zip(column.codes, column.levels, strict=True))
+    odd = [c for c in codes if c not in levels and c not in (column.unknown_code, column.fill)]
+    if odd:
+        raise DataError(
+            f"Codes of {column.name!r} must be those of its levels, {list(column.codes)}, got "
+            f"{odd[0]:g}: the point lies between levels and is no row. Round it to a code."
+        )
+    return np.array([levels.get(float(code)) for code in codes], dtype=object)
+
+
 def _decode_column(column: Column, inputs: FloatArray) -> Any:
     if column.kind is ColumnKind.UNUSED:
         return np.full(inputs.shape[0], None, dtype=object)
     if column.kind is ColumnKind.NUMERIC:
         return inputs[:, 0]
     if column.kind is ColumnKind.ORDINAL:
-        levels = dict(zip(column.codes, column.levels, strict=True))
-        return np.array([levels.get(float(code)) for code in inputs[:, 0]], dtype=object)
+        return _levels_of_codes(column, inputs[:, 0])
     if not np.isin(inputs, (0.0, 1.0)).all() or (inputs.sum(axis=1) > 1).any():
         raise DataError(
             f"Indicators of {column.name!r} must be 0 or 1 with at most one 1, got fractions: "

@@ -49,6 +49,7 @@ def columns(draw: st.DrawFn, name: str) -> Column:
         imputes=draw(st.booleans()),
         fill=draw(fills),
         missing_marker=draw(LEVELS),
+        missing_as=draw(st.sampled_from(["any", "nan", "none"])),
         ignores_unknown=draw(st.booleans()),
         unknown_code=draw(ANY_FLOAT),
         lower=draw(ANY_FLOAT),

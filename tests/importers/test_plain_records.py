@@ -26,6 +26,7 @@ def test_every_field_of_a_column_survives() -> None:
         imputes=True,
         fill=2.0,
         missing_marker="?",
+        missing_as="nan",
         ignores_unknown=True,
         unknown_code=-1.0,
         lower=0.0,
