@@ -46,3 +46,16 @@ def test_failing_block_points_at_the_line_of_the_page(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="here") as failure:
         run(page)
     assert failure.traceback[-1].lineno == 4
+
+
+LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+TRACKED_PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("datasets/*.md")]
+    + [*ROOT.glob("tutorials/*.md")]
+)
+
+
+@pytest.mark.parametrize("page", TRACKED_PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_between_files_lead_somewhere(page: Path) -> None:
+    targets = LINK.findall(page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
