@@ -1,0 +1,1 @@
+"""Records as tables, pictures and one page; nothing is computed here."""

@@ -1,0 +1,398 @@
+"""Pictures of regions and rankings, in the manner of scikit-learn's Display objects.
+
+Unlike the records of this package a display is not frozen: ``plot`` leaves the axes it drew on
+in ``ax_`` and ``figure_``, where people look for them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from explainrelu.arrays import FloatArray
+from explainrelu.errors import ArgumentError
+from explainrelu.explanations.baseline import baseline_numbers
+from explainrelu.explanations.ranking import rank_features
+from explainrelu.importers.import_model import import_model
+from explainrelu.network.column import Column
+from explainrelu.network.network import ReluNetwork
+from explainrelu.network.outputs import ScoreView, Task
+from explainrelu.reports.numbers import counted
+from explainrelu.reports.region_slice import Piece, Plane, decide, two_columns
+from explainrelu.reports.statements import Direction, direction
+from explainrelu.reports.tables import rows_of
+from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
+
+__all__ = ["RankingDisplay", "RegionMapDisplay"]
+
+# blue, orange, green, violet, ochre, sky, red, grey: told apart by colour-blind readers too
+_HUES = ("#1d5a9e", "#cf6f10", "#23856a", "#7d57a6", "#a8901a", "#4b9fc4", "#a33c3c", "#66707a")
+_GOLDEN = 0.6180339887498949
+_FEW_ROWS = 600
+_INK = "#1b2430"
+_RESPONSES = ("regions", "score")
+_DIRECTIONS = {
+    Direction.RAISES: ("#1d5a9e", "raises the score"),
+    Direction.LOWERS: ("#b04d08", "lowers it"),
+    Direction.BOTH: ("#6a5a8c", "both, by region"),
+    Direction.LEVELS: ("#5d6b78", "by level"),
+    Direction.OUTPUTS: ("#5d6b78", "mean over outputs"),
+    Direction.NOTHING: ("#a4b0bb", "no effect"),
+}
+
+
+@dataclass(eq=False)
+class RegionMapDisplay:
+    """The linear regions of a network over two of its columns.
+
+    Made by :meth:`from_estimator`; :meth:`plot` draws it again on other axes.
+
+    Attributes
+    ----------
+    plane
+        The network, the two columns, their limits, and where the others are held.
+    pieces
+        The regions as polygons of the unit square; exact, not from a grid.
+    score : (grid_resolution, grid_resolution)
+        The score on a grid, rows from bottom to top; empty unless ``response="score"``.
+    score_name
+        What it is called.
+    points : (n_samples, 2)
+        The rows of the data; with more than two columns their projection.
+    labels
+        The class of each row, None where ``y`` was not given.
+    ax_, figure_
+        Where it was last drawn.
+    """
+
+    plane: Plane
+    pieces: list[Piece]
+    score: FloatArray
+    score_name: str
+    points: FloatArray
+    labels: "np.ndarray[Any, Any] | None"
+    response: str
+    ax_: Any = field(default=None, init=False)
+    figure_: Any = field(default=None, init=False)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        features: Sequence[str] | None = None,
+        response: str = "regions",
+        output: str | None = None,
+        baseline: Any = None,
+        grid_resolution: int = 400,
+        margin: float = 0.06,
+        ax: Any = None,
+        tolerances: Tolerances = DEFAULT_TOLERANCES,
+        **options: Any,
+    ) -> "RegionMapDisplay":
+        """Cut the plane of two columns into the network's regions, and draw them.
+
+        Parameters
+        ----------
+        model
+            Anything :func:`explainrelu.import_model` takes.
+        X : (n_samples, n_columns)
+            Raw rows: they set the limits and are drawn over the regions.
+        y : (n_samples,), optional
+            Classes of the rows, told apart by colour.
+        features
+            Two numeric columns, needed where there are more; the others are held.
+        response
+            ``regions`` fills every region with a tint, of the winning class where there is one;
+            ``score`` colours by the score.
+        output
+            For ``response="score"``: which raw output, the first by default.
+        baseline
+            One raw row at which the other columns are held: by default their means and most
+            frequent levels.
+        grid_resolution
+            Pixels a side for ``response="score"``. Borders are exact in any case.
+        margin
+            Share of each column's range added around the rows.
+        ax
+            Axes to draw on; new ones by default.
+        **options
+            Handed on to :meth:`plot`.
+
+        Raises
+        ------
+        ArgumentError
+            For columns that are not two numeric ones, or an unknown response.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("Agg")
+        >>> network = ReluNetwork.from_weights([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]])
+        >>> display = RegionMapDisplay.from_estimator(network, [[-1.0, 0.0], [1.0, 2.0]])
+        >>> len(display.pieces), display.ax_.get_xlabel()
+        (2, 'x0')
+        """
+        if response not in _RESPONSES:
+            raise ArgumentError(f"response must be regions or score, got {response!r}.")
+        network = import_model(model, X, tolerances=tolerances)
+        pair, numbers = two_columns(network, features), network.schema.numbers(X)
+        points = numbers[:, pair]
+        centre = baseline_numbers(network.schema, baseline, numbers)
+        plane = Plane(network, pair, _limits(points, margin), centre)
+        name = output or network.outputs.names[0]
+        view = network.outputs.view(name)
+        display = cls(
+            plane=plane,
+            pieces=plane.pieces(tolerances=tolerances),
+            score=_score(plane, view, grid_resolution) if response == "score" else np.zeros((0, 0)),
+            score_name=name if name == view.scale else f"{view.scale} of {name}",
+            points=points,
+            labels=None if y is None else np.asarray(y).astype(str).reshape(-1),
+            response=response,
+        )
+        return display.plot(ax=ax, **options)
+
+    def plot(
+        self, ax: Any = None, *, show_data: bool = True, borders: bool = True
+    ) -> "RegionMapDisplay":
+        """Draw the map.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; new ones by default.
+        show_data
+            Whether the rows are drawn too.
+        borders
+            Whether borders of regions are drawn.
+
+        Returns
+        -------
+        RegionMapDisplay
+            Itself, with ``ax_`` and ``figure_``.
+        """
+        self.ax_, self.figure_ = _axes(ax, (6.4, 4.8))
+        if self.response == "regions":
+            self._draw_tints()
+        else:
+            self._draw_score()
+        if borders:
+            outlines = [self.plane.raw(piece.corners) for piece in self.pieces]
+            self._draw_lines(outlines, color=_INK, alpha=0.45, linewidth=0.7, closed=True)
+        boundary = [line for piece in self.pieces for line in decide(self.plane.network, piece)[1]]
+        self._draw_lines([self.plane.raw(line) for line in boundary], color=_INK, linewidth=1.8)
+        if show_data:
+            self._draw_rows()
+        self.ax_.set(
+            xlim=self.plane.limits[0],
+            ylim=self.plane.limits[1],
+            xlabel=_label(self.plane.columns[0]),
+            ylabel=_label(self.plane.columns[1]),
+        )
+        held = self.plane.network.schema.n_columns - 2
+        if held:
+            words = f"{counted(held, 'other column')} held at the baseline"
+            self.ax_.set_title(words, loc="left", fontsize="small")
+        return self
+
+    def _draw_tints(self) -> None:
+        """Each region in a tint of its class, or of changing hue where there are no classes."""
+        from matplotlib.collections import PolyCollection
+
+        classes = self.plane.network.outputs.task in (Task.BINARY, Task.MULTICLASS)
+        polygons, colours = [], []
+        for number, piece in enumerate(self.pieces):
+            strength = 0.13 + 0.3 * (number * _GOLDEN % 1.0)  # neighbours in the list differ
+            for corners, winner in decide(self.plane.network, piece)[0]:
+                polygons.append(self.plane.raw(corners))
+                hue = _hue(self.plane.network, winner) if classes else _HUES[number % len(_HUES)]
+                colours.append(_tint(hue, strength))
+        self.ax_.add_collection(
+            PolyCollection(polygons, facecolors=colours, edgecolors=colours, linewidths=0.4)
+        )
+
+    def _draw_score(self) -> None:
+        from matplotlib.colors import LinearSegmentedColormap
+
+        signed = self.plane.network.outputs.task in (Task.BINARY, Task.MULTICLASS, Task.MULTILABEL)
+        far = float(np.abs(self.score).max()) or 1.0
+        diverging = LinearSegmentedColormap.from_list("signed", ["#b04d08", "#ffffff", "#1d5a9e"])
+        image = self.ax_.imshow(
+            self.score,
+            extent=self.plane.limits.reshape(-1),
+            origin="lower",
+            aspect="auto",
+            interpolation="bilinear",
+            cmap=diverging if signed else "viridis",
+            vmin=-far if signed else None,
+            vmax=far if signed else None,
+        )
+        self.figure_.colorbar(image, ax=self.ax_, label=self.score_name)
+
+    def _draw_lines(self, lines: list[FloatArray], *, closed: bool = False, **style: Any) -> None:
+        from matplotlib.collections import LineCollection
+
+        if closed:
+            lines = [np.vstack([line, line[:1]]) for line in lines]
+        self.ax_.add_collection(LineCollection(lines, capstyle="round", **style))
+
+    def _draw_rows(self) -> None:
+        few = len(self.points) <= _FEW_ROWS
+        style: dict[str, Any] = {"zorder": 3, "s": 16 if few else 7, "alpha": 1.0 if few else 0.5}
+        style |= {"linewidths": 0.6, "edgecolors": "white"} if few else {"linewidths": 0.0}
+        if self.labels is None:
+            self.ax_.scatter(*self.points.T, color=_INK, **style)
+            return
+        classes = list(self.plane.network.outputs.classes) or sorted(set(self.labels))
+        for k, name in enumerate(classes):
+            rows = self.points[self.labels == name]
+            hue = _hue(self.plane.network, k)
+            self.ax_.scatter(*rows.T, color=_tint(hue, 1.0), label=name, **style)
+        self.ax_.legend(frameon=True, framealpha=0.9, edgecolor="none", loc="best")
+
+
+@dataclass(eq=False)
+class RankingDisplay:
+    """A ranking of columns as bars.
+
+    Made by :meth:`from_estimator`, or by :meth:`from_frame` from what
+    :func:`explainrelu.rank_features` returned.
+
+    Attributes
+    ----------
+    ranking
+        The rows of the ranking that are shown, of one output.
+    ax_, figure_
+        Where it was last drawn.
+    """
+
+    ranking: pd.DataFrame
+    ax_: Any = field(default=None, init=False)
+    figure_: Any = field(default=None, init=False)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model: Any,
+        X: Any,
+        *,
+        by: str = "effect",
+        output: str | None = None,
+        max_features: int = 15,
+        ax: Any = None,
+    ) -> "RankingDisplay":
+        """Rank the columns of a model, and draw the ranking.
+
+        Parameters
+        ----------
+        model, X, by, output
+            As for :func:`explainrelu.rank_features`.
+        max_features
+            At most so many bars.
+        ax
+            Axes to draw on; new ones by default.
+        """
+        table = rank_features(model, X, by=by, output=output)
+        return cls.from_frame(table, max_features=max_features, ax=ax)
+
+    @classmethod
+    def from_frame(
+        cls,
+        ranking: pd.DataFrame,
+        *,
+        output: str | None = None,
+        max_features: int = 15,
+        ax: Any = None,
+    ) -> "RankingDisplay":
+        """Draw a ranking.
+
+        Parameters
+        ----------
+        ranking
+            What :func:`explainrelu.rank_features` returned.
+        output
+            Which output of the table; by default ``overall`` where there are several.
+        max_features
+            At most so many bars.
+        ax
+            Axes to draw on; new ones by default.
+
+        Raises
+        ------
+        ArgumentError
+            Where the table has no such output.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("Agg")
+        >>> network = ReluNetwork.from_weights([[[1.0, 2.0]], [[1.0]]], [[0.0], [0.0]])
+        >>> display = RankingDisplay.from_frame(rank_features(network, [[0.0, 1.0], [1.0, 3.0]]))
+        >>> display.ranking.feature.tolist()
+        ['x1', 'x0']
+        """
+        names = list(dict.fromkeys(ranking["output"]))
+        chosen = output or ("overall" if "overall" in names else names[0])
+        if chosen not in names:
+            raise ArgumentError(f"output must be one of {', '.join(names)}, got {output!r}.")
+        return cls(ranking[ranking["output"] == chosen].head(max_features)).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> "RankingDisplay":
+        """Draw the bars, largest at the top, coloured by the way they move the score."""
+        table = self.ranking
+        self.ax_, self.figure_ = _axes(ax, (6.4, 0.9 + 0.3 * len(table)))
+        ways = [direction(row) for row in rows_of(table)]
+        for way in dict.fromkeys(ways):
+            colour, words = _DIRECTIONS[way]
+            rows = [i for i, other in enumerate(ways) if other is way]
+            sizes = table["importance"].iloc[rows]
+            self.ax_.barh(rows, sizes, height=0.62, color=colour, label=words)
+        first = table.iloc[0]
+        unit = f" ({first['unit']})" if first["unit"] else ""
+        self.ax_.set_yticks(range(len(table)), list(table["feature"]))
+        self.ax_.invert_yaxis()
+        self.ax_.set_xlabel(f"{first['by']}{unit}")
+        self.ax_.spines[["top", "right"]].set_visible(False)
+        self.ax_.legend(frameon=False, loc="lower right")
+        return self
+
+
+def _axes(ax: Any, size: tuple[float, float]) -> tuple[Any, Any]:
+    """The axes given, or new ones, and their figure."""
+    if ax is None:
+        from matplotlib import pyplot
+
+        _, ax = pyplot.subplots(figsize=size, layout="constrained")
+    return ax, ax.figure
+
+
+def _limits(points: FloatArray, margin: float) -> FloatArray:
+    low, high = points.min(axis=0), points.max(axis=0)
+    width = np.where(high > low, high - low, 1.0)
+    return np.column_stack([low - margin * width, high + margin * width])
+
+
+def _score(plane: Plane, view: ScoreView, n_pixels: int) -> FloatArray:
+    return np.asarray(plane.scores(n_pixels) @ view.matrix[0], dtype=np.float64)
+
+
+def _hue(network: ReluNetwork, position: int) -> str:
+    """The colour of a class; of a binary classifier blue for the positive class."""
+    if network.outputs.task is Task.BINARY:
+        position = 1 - position
+    return _HUES[position % len(_HUES)]
+
+
+def _tint(hue: str, strength: float) -> tuple[float, float, float]:
+    """A colour thinned with white."""
+    red, green, blue = (int(hue[i : i + 2], 16) / 255.0 for i in (1, 3, 5))
+    return tuple(1.0 - strength * (1.0 - part) for part in (red, green, blue))  # type: ignore[return-value]  # three parts
+
+
+def _label(column: Column) -> str:
+    return f"{column.name} ({column.unit})" if column.unit else column.name

@@ -1,0 +1,77 @@
+"""One self-contained HTML page of everything that was found out."""
+
+from pathlib import Path
+from typing import Any
+
+from explainrelu.reports.cards import cards, coefficient_map, worked_row
+from explainrelu.reports.findings import Findings
+from explainrelu.reports.numbers import counted
+from explainrelu.reports.sections import (
+    agreement,
+    checks,
+    columns,
+    key_figures,
+    layers,
+    model,
+    performance_figures,
+    provenance,
+    ranking,
+    regions,
+)
+from explainrelu.reports.statements import statements, verdict
+from explainrelu.reports.tables import TABLES
+
+__all__ = ["page"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def page(findings: Findings) -> str:
+    """The page as HTML text: style and pictures inside, no script, nothing to load.
+
+    Notes
+    -----
+    Every text that comes from the data or the model is escaped. The same findings give the same
+    text.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html").render(_content(findings))
+
+
+def _content(findings: Findings) -> dict[str, Any]:
+    return {
+        "title": findings.title,
+        "created": f"{findings.created:%d %B %Y, %H:%M} UTC".lstrip("0"),
+        "holds": findings.certificate.holds,
+        "verdict": verdict(findings),
+        "figures": key_figures(findings),
+        "statements": statements(findings),
+        "checks": checks(findings),
+        "model": model(findings),
+        "layers": layers(findings),
+        "columns": columns(findings),
+        "performance": performance_figures(findings),
+        "ranking": ranking(findings),
+        "cards": cards(findings),
+        "n_rules": counted(len(findings.rules), "rule"),
+        "map": coefficient_map(findings),
+        "worked": worked_row(findings),
+        "regions": regions(findings),
+        "agreement": agreement(findings),
+        "provenance": provenance(findings),
+        "tables": [name for name in TABLES if name in findings.tables],
+        "version": _maker(findings),
+    }
+
+
+def _maker(findings: Findings) -> str:
+    version = findings.fact("explainrelu", "provenance")
+    return f"explainrelu {version}" if version[:1].isdigit() else "explainrelu"

@@ -1,0 +1,365 @@
+"""One call from a trained model to every table and one page."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from explainrelu.arrays import IntArray
+from explainrelu.certificate import Certificate
+from explainrelu.errors import ArgumentError, MissingDependencyError
+from explainrelu.explanations.agreement import compare_with_shap
+from explainrelu.explanations.explain import explain
+from explainrelu.explanations.explanation import Explanation
+from explainrelu.explanations.ranking import rank_features
+from explainrelu.explanations.rules import RuleSet, extract_rules
+from explainrelu.importers.import_model import import_model
+from explainrelu.network.network import ReluNetwork
+from explainrelu.network.outputs import Task
+from explainrelu.reports.facts import columns_frame, model_frame, provenance_frame
+from explainrelu.reports.findings import Findings
+from explainrelu.reports.page import page
+from explainrelu.reports.performance import performance, target_frame
+from explainrelu.reports.summary import summary
+from explainrelu.reports.tables import TABLES, in_contract
+from explainrelu.reports.writing import write_file, write_folder
+from explainrelu.rewrites.convert import convert
+from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
+from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
+
+__all__ = ["STEPS", "Report", "report"]
+
+STEPS = (
+    "importing the model",
+    "converting it to three layers",
+    "reading the rules",
+    "ranking the columns",
+    "explaining the rows",
+    "comparing with SHAP",
+    "setting the tables",
+)
+"""What ``progress`` is told, in order; the comparison with SHAP takes most of the time."""
+
+Progress = Callable[[int, str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Report:
+    """Everything about one model, as tables and as a page.
+
+    Attributes
+    ----------
+    findings
+        What the tables and the page are made from.
+
+    Examples
+    --------
+    >>> network = ReluNetwork.from_weights([[[1.0, 2.0]], [[1.0]]], [[9.0], [0.0]])
+    >>> found = report(network, np.arange(12.0).reshape(6, 2) % 5, shap=False)
+    >>> found.tables["ranking"].feature.tolist()
+    ['x1', 'x0']
+    """
+
+    findings: Findings
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Every table by name; docs/tables.md says what each column means."""
+        return self.findings.tables
+
+    @property
+    def certificate(self) -> Certificate:
+        """All checks of all parts together."""
+        return self.findings.certificate
+
+    def __repr__(self) -> str:
+        state = "holds" if self.certificate.holds else "does not hold"
+        return f"Report({self.findings.title!r}, {len(self.tables)} tables, certificate {state})"
+
+    def summary(self) -> str:
+        """The main findings as a short text."""
+        return summary(self.findings)
+
+    def to_csv(self, folder: str | Path) -> Path:
+        """Write every table as ``<name>.csv``, in UTF-8; numbers read back to the last bit.
+
+        The files are written whole or not at all; others in the folder are left alone.
+
+        Raises
+        ------
+        OutputError
+            Where the folder cannot be written.
+        """
+        return write_folder(
+            folder,
+            {
+                f"{name}.csv": partial(table.to_csv, index=False, lineterminator="\n")
+                for name, table in self.tables.items()
+            },
+        )
+
+    def to_parquet(self, folder: str | Path) -> Path:
+        """Write every table as ``<name>.parquet``, in the manner of :meth:`to_csv`.
+
+        Raises
+        ------
+        MissingDependencyError
+            Where pyarrow is not installed.
+        OutputError
+            Where the folder cannot be written.
+        """
+        if find_spec("pyarrow") is None:
+            raise MissingDependencyError(
+                "Parquet files need pyarrow, which is not installed. Write pip install "
+                "'explainrelu[parquet]', or use to_csv."
+            )
+        return write_folder(
+            folder,
+            {
+                f"{name}.parquet": partial(table.to_parquet, index=False, engine="pyarrow")
+                for name, table in self.tables.items()
+            },
+        )
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write one self-contained page, to be read without a network and to be printed.
+
+        Raises
+        ------
+        OutputError
+            Where the file cannot be written.
+        """
+        return write_file(path, page(self.findings))
+
+
+def report(
+    model: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    background: Any = None,
+    max_rules: int | None = 20,
+    max_rows: int | None = 200,
+    max_explained: int | None = 10_000,
+    output: str | Sequence[str] | None = None,
+    units: Mapping[str, str] | None = None,
+    title: str | None = None,
+    shap: bool = True,
+    created: datetime | None = None,
+    random_state: int = 0,
+    progress: Progress | None = None,
+    tolerances: Tolerances = DEFAULT_TOLERANCES,
+) -> Report:
+    """Explain a model on some rows in every way there is, and gather the results.
+
+    Parameters
+    ----------
+    model
+        Anything :func:`explainrelu.import_model` takes.
+    X : (n_samples, n_columns)
+        Raw rows.
+    y : (n_samples,) or (n_samples, n_outputs), optional
+        The target, for the table of performance.
+    background : (n_background, n_columns)
+        Raw rows that SHAP averages over and that the baseline of the attributions is the mean
+        of. By default SHAP takes at most 100 rows drawn from ``X``, the baseline all of ``X``.
+    max_rules
+        Rules are read for the most visited regions; None reads them for all.
+    max_rows
+        At most so many rows are compared with SHAP; None compares all.
+    max_explained
+        At most so many rows have attributions in the tables; None explains all.
+    output
+        Which scores; see :meth:`OutputSchema.view`.
+    units
+        Unit of some columns, and of a regression's target by the name of ``y``.
+    title
+        Heading of the page.
+    shap
+        False leaves the comparison with SHAP out, which takes most of the time.
+    created
+        The date that is written down, UTC; now by default. With the same date the same call
+        gives the same files, byte for byte.
+    random_state
+        Seed of every draw of rows.
+    progress
+        Is called with the number of steps done and the name of the next, of ``STEPS``.
+
+    Returns
+    -------
+    Report
+        ``.tables .certificate .summary() .to_csv(folder) .to_parquet(folder) .to_html(path)``.
+
+    Raises
+    ------
+    ModelError, DataError
+        Where the model, the rows or the target cannot be taken in.
+    ArgumentError
+        For a limit below one.
+
+    Notes
+    -----
+    The model is imported once and held against its own scores on ``X``; every part then uses
+    that network. Cost: that of the parts. The comparison with SHAP evaluates the network some
+    thousand times for each row compared.
+
+    Examples
+    --------
+    >>> network = ReluNetwork.from_weights([[[1.0, 2.0]], [[1.0]]], [[9.0], [0.0]])
+    >>> found = report(network, np.arange(12.0).reshape(6, 2) % 5, shap=False)
+    >>> found.certificate.holds
+    True
+    """
+    _check_limits(max_rules=max_rules, max_rows=max_rows, max_explained=max_explained)
+    shared: dict[str, Any] = {"output": output, "tolerances": tolerances}
+    arguments = {
+        "background": "drawn from the rows" if background is None else f"{len(background)} rows",
+        "max_rules": max_rules,
+        "max_rows": max_rows,
+        "max_explained": max_explained,
+        "shap": shap,
+        "random_state": random_state,
+        "output": output,
+        "tolerances": "default" if tolerances == DEFAULT_TOLERANCES else tolerances,
+    }
+    steps = _announced(progress)
+    next(steps)
+    network, frame, target = _taken_in(model, X, y, units, tolerances)
+    tables = {} if target is None else {"performance": performance(network, frame, target)}
+    next(steps)
+    shallow = convert(network, frame, tolerances=tolerances)
+    next(steps)
+    rules = extract_rules(shallow, max_rules=max_rules, **shared)
+    tables |= _rule_tables(rules)
+    next(steps)
+    tables["ranking"] = rank_features(network, frame, **shared)
+    next(steps)
+    rows = _drawn(len(frame), max_explained, random_state)
+    rest = frame if background is None else background
+    explanation = explain(network, frame.iloc[rows], background=rest, **shared)
+    next(steps)
+    comparison = None
+    if shap:
+        drawn: dict[str, Any] = {"max_rows": max_rows, "random_state": random_state}
+        comparison = compare_with_shap(network, frame, background=background, **drawn, **shared)
+    next(steps)
+    found = Findings(
+        title=title or _title(network, y),
+        created=_to_the_second(created),
+        shallow=shallow,
+        rules=rules,
+        explanation=explanation,
+        rows=rows,
+        comparison=comparison,
+        certificate=_joined(shallow, rules, explanation),
+        tables=tables,
+    )
+    tables |= _other_tables(found, frame, target, arguments)
+    contract = {name: in_contract(name, tables[name]) for name in TABLES if name in tables}
+    next(steps, None)
+    return Report(replace(found, tables=contract))
+
+
+def _check_limits(**limits: int | None) -> None:
+    for name, limit in limits.items():
+        if limit is not None and limit < 1:
+            raise ArgumentError(f"{name} must be at least 1 or None, got {limit}.")
+
+
+def _announced(progress: Progress | None) -> Iterator[str]:
+    """Every step in turn, told to ``progress`` as it begins, and the end."""
+    for done, step in enumerate((*STEPS, "done")):
+        if progress is not None:
+            progress(done, step)
+        yield step
+
+
+def _taken_in(
+    model: Any, X: Any, y: Any, units: Mapping[str, str] | None, tolerances: Tolerances
+) -> tuple[ReluNetwork, pd.DataFrame, pd.DataFrame | None]:
+    """The network with the units of its columns, the rows and the target as frames."""
+    network = import_model(model, X, tolerances=tolerances)
+    frame = network.schema.frame(X)
+    target = None if y is None else target_frame(y, len(frame))
+    units = dict(units or {})
+    name, outputs = _name(y), network.outputs
+    if name in units and name not in network.schema.names:
+        outputs = replace(outputs, unit=units.pop(name))
+    schema = network.schema.with_units(units)
+    return replace(network, schema=schema, outputs=outputs), frame, target
+
+
+def _rule_tables(rules: RuleSet) -> dict[str, pd.DataFrame]:
+    return {
+        "rules": rules.to_frame(),
+        "conditions": rules.conditions(),
+        "coefficients": rules.coefficients(),
+        "ranges": rules.ranges(),
+    }
+
+
+def _joined(shallow: ThreeLayerNetwork, rules: RuleSet, explanation: Explanation) -> Certificate:
+    """The checks of the import, the rewrite, the rules and the attributions."""
+    certificate = shallow.certificate.plus(rules.certificate.checks)
+    return certificate.plus(explanation.certificate.checks)
+
+
+def _other_tables(
+    found: Findings,
+    frame: pd.DataFrame,
+    target: pd.DataFrame | None,
+    arguments: Mapping[str, object],
+) -> dict[str, pd.DataFrame]:
+    """The tables that need the findings as a whole."""
+    shallow = found.shallow
+    tables = {
+        "model": model_frame(shallow, found.explanation),
+        "columns": columns_frame(found.network.schema, frame),
+        "certificate": found.certificate.to_frame(),
+        "regions": shallow.regions.to_frame(),
+        "explanations": _placed(found.explanation.to_frame(), found.rows),
+        "provenance": provenance_frame(shallow, frame, target, found.created, arguments),
+    }
+    if found.comparison is not None:
+        tables["shap_agreement"] = found.comparison.per_row
+        tables["shap_summary"] = found.comparison.summary
+        tables["shap_reasons"] = found.comparison.reasons
+    return tables
+
+
+def _drawn(n_rows: int, most: int | None, seed: int) -> IntArray:
+    """Positions of at most so many rows, in order."""
+    if most is None or n_rows <= most:
+        return np.arange(n_rows)
+    chosen = np.random.default_rng(seed).choice(n_rows, size=most, replace=False)
+    return np.sort(chosen.astype(np.int64))
+
+
+def _placed(explanations: pd.DataFrame, rows: IntArray) -> pd.DataFrame:
+    """The table with the positions of the rows in the data, not among those explained."""
+    return explanations.assign(row=rows[explanations["row"].to_numpy()])
+
+
+def _to_the_second(created: datetime | None) -> datetime:
+    moment = created or datetime.now(UTC)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.replace(microsecond=0)
+
+
+def _name(y: Any) -> str:
+    """What a Series is called, "" for everything else."""
+    name = getattr(y, "name", None)
+    return name if isinstance(name, str) else ""
+
+
+def _title(network: ReluNetwork, y: Any) -> str:
+    """``How the network predicts progression``: the target's name, else those of the outputs."""
+    verb = "predicts" if network.outputs.task is Task.REGRESSION else "scores"
+    target = _name(y) or " and ".join(network.outputs.names[:3])
+    return f"How the network {verb} {target}"

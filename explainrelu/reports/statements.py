@@ -1,0 +1,217 @@
+"""What was proven and how far each statement reaches, in sentences."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from explainrelu.certificate import Exactness
+from explainrelu.network.outputs import Link
+from explainrelu.reports.findings import Findings
+from explainrelu.reports.numbers import count, counted, number, percent
+
+__all__ = ["Direction", "Statement", "direction", "statements", "verdict"]
+
+_NEARLY_ALL = 0.95
+
+
+class Direction(StrEnum):
+    """Which way a column moves the score, over the rows."""
+
+    RAISES = "raises"
+    LOWERS = "lowers"
+    BOTH = "both ways"
+    LEVELS = "by level"
+    OUTPUTS = "by output"
+    NOTHING = "no effect"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One kind of result: how exact it is, where, and on what grounds."""
+
+    what: str
+    exactness: str
+    reach: str
+    grounds: str
+
+
+def verdict(findings: Findings) -> str:
+    """Whether the certificate holds, and what that means, in a sentence or two."""
+    checks, broken = findings.certificate.checks, findings.broken
+    if broken:
+        names = "; ".join(f"{check.name} ({check.status})" for check in broken)
+        verb = "does" if len(broken) == 1 else "do"
+        return (
+            f"{len(broken)} of {len(checks)} checks {verb} not hold: {names}. Do not rely on this "
+            "report before that is understood."
+        )
+    rows = f"On all {count(findings.n_rows)} rows" if findings.n_rows > 1 else "On the row"
+    if findings.drift is None:
+        start = f"{rows} the three-layer network gives the network's own score;"
+    else:
+        gap = f", to within {number(findings.drift.value, 2)} of the largest"
+        exactly = gap if findings.drift.value > 0 else " to the last bit"
+        start = (
+            f"{rows} the imported network gives the model's own raw score{exactly}; its "
+            "three-layer equivalent,"
+        )
+    return f"All {len(checks)} checks hold. {start} the rules and the attributions are equal to it."
+
+
+def direction(row: Any) -> Direction:
+    """Which way the column of one row of the ranking moves the score."""
+    if row.importance == 0.0:
+        return Direction.NOTHING
+    if np.isnan(row.positive_share):
+        return Direction.OUTPUTS
+    if np.isnan(row.mean_coefficient):
+        return Direction.LEVELS
+    if row.positive_share >= _NEARLY_ALL:
+        return Direction.RAISES
+    if row.positive_share <= 1.0 - _NEARLY_ALL and row.mean_coefficient < 0.0:
+        return Direction.LOWERS
+    return Direction.BOTH
+
+
+def statements(findings: Findings) -> list[Statement]:
+    """Every kind of result in the report, the exact ones first.
+
+    Nothing is called exact where a check does not hold.
+    """
+    found = [
+        *_import(findings),
+        _three_layers(findings),
+        *_rules(findings),
+        _attributions(findings),
+        _ranking(findings),
+        *_shap(findings),
+        *_performance(findings),
+        *_link(findings),
+        _elsewhere(findings),
+    ]
+    if not findings.broken:
+        return found
+    return [replace(s, exactness="not confirmed") if s.exactness == "exact" else s for s in found]
+
+
+def _import(findings: Findings) -> list[Statement]:
+    check = findings.drift
+    if check is None:
+        return []
+    dtype = findings.network.origin.dtype
+    grounds = f"largest difference {number(check.value, 2)} of the largest score"
+    return [
+        Statement(
+            "The imported network is the model",
+            "exact" if dtype == "float64" else f"exact but for {dtype} rounding",
+            "everywhere, preprocessing included",
+            f"by construction; {grounds} over {counted(findings.n_rows, 'row')}",
+        )
+    ]
+
+
+def _three_layers(findings: Findings) -> Statement:
+    cells = counted(findings.shallow.n_cells, "region")
+    return Statement(
+        "The three-layer network is the network",
+        "exact",
+        f"every point of the {cells} the rows visit, boundaries included",
+        "by construction; checked on all rows, at interior points, and in exact fractions",
+    )
+
+
+def _rules(findings: Findings) -> list[Statement]:
+    rules = findings.rules
+    covered = int(rules.regions.counts.sum())
+    share = percent(covered / max(1, rules.total_rows))
+    found = counted(rules.n_regions_found, "region")
+    held = f"{count(len(rules))} of {found}, with {share} of the rows"
+    return [
+        Statement(
+            "The formula of a rule is the score",
+            "exact",
+            f"on its region; there are rules for {held}",
+            "each formula held against the network at a row of its region",
+        ),
+        Statement(
+            "The conditions of a rule describe its region",
+            "exact",
+            "within the smallest box around the rows",
+            "a condition is left out only where the others imply it, by linear programs",
+        ),
+    ]
+
+
+def _attributions(findings: Findings) -> Statement:
+    check = findings.explanation.certificate.checks[0]
+    n_explained = count(findings.rows.size)
+    return Statement(
+        "Attributions add up to the score",
+        str(findings.explanation.exactness),
+        f"each row explained, {n_explained} in all",
+        f"largest gap {number(check.value, 2)}; another baseline gives other attributions",
+    )
+
+
+def _ranking(findings: Findings) -> Statement:
+    return Statement(
+        "The ranking of the columns",
+        "exact",
+        f"these {counted(findings.n_rows, 'row')}",
+        "computed from the coefficients of every region visited; other rows, other ranking",
+    )
+
+
+def _shap(findings: Findings) -> list[Statement]:
+    if findings.comparison is None:
+        return []
+    reasons = findings.comparison.reasons
+    sampling = reasons[reasons["reason"].str.startswith("sampling error")].iloc[0]
+    estimated = bool((findings.comparison.per_row["exactness"] == Exactness.ESTIMATED).any())
+    return [
+        Statement(
+            "SHAP values",
+            str(Exactness.ESTIMATED if estimated else Exactness.EXACT),
+            f"{counted(findings.comparison.rows.size, 'row')}, given the background",
+            str(sampling["detail"]),
+        )
+    ]
+
+
+def _performance(findings: Findings) -> list[Statement]:
+    if "performance" not in findings.tables:
+        return []
+    return [
+        Statement(
+            "Performance",
+            "estimated",
+            f"these {counted(findings.n_rows, 'row')}",
+            "says nothing of new data where the model was trained on these rows",
+        )
+    ]
+
+
+def _link(findings: Findings) -> list[Statement]:
+    link = findings.network.link
+    if link is Link.identity:
+        return []
+    return [
+        Statement(
+            "Probabilities" if link in (Link.logistic, Link.softmax) else "Predictions",
+            "not linear",
+            "everywhere",
+            f"they follow from the raw score by the {link.name} link; every formula here gives the "
+            "raw score",
+        )
+    ]
+
+
+def _elsewhere(findings: Findings) -> Statement:
+    return Statement(
+        "Rows in regions that were not visited",
+        "not covered",
+        "everywhere else",
+        "the three-layer network reports such a row and never guesses; extend() lists its region",
+    )

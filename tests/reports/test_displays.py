@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from matplotlib.image import imread
+
+from explainrelu.errors import ArgumentError
+from explainrelu.explanations.ranking import rank_features
+from explainrelu.importers.import_model import import_model
+from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
+from tests import models
+from tests.reports import pictures
+
+PETALS = ["petal length (cm)", "petal width (cm)"]
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    pyplot.close("all")
+
+
+def test_region_map_shows_rows_and_columns_by_name():
+    model, X, y = models.iris()
+    display = RegionMapDisplay.from_estimator(model, X, y, features=PETALS)
+    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == tuple(PETALS)
+    shown = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert shown == ["setosa", "versicolor", "virginica"]
+    assert sum(len(points.get_offsets()) for points in display.ax_.collections[3:]) == len(X)
+
+
+def test_region_map_says_that_other_columns_are_held():
+    model, X, _ = models.iris()
+    display = RegionMapDisplay.from_estimator(model, X, features=PETALS)
+    assert display.ax_.get_title(loc="left") == "2 other columns held at the baseline"
+
+
+def test_region_map_of_the_score_is_the_networks_own():
+    model, X, _ = models.iris()
+    display = RegionMapDisplay.from_estimator(
+        model, X, features=PETALS, response="score", output="virginica", grid_resolution=5
+    )
+    network, plane = import_model(model, X), display.plane
+    middle = network.forward(plane.encoded(np.array([[0.5, 0.5]])))[0, 2]
+    assert display.score[2, 2] == pytest.approx(middle)
+    assert display.score_name == "logit of virginica"
+
+
+def test_region_map_of_a_regression_holds_levels_at_the_baseline():
+    model, X, _ = models.loans()
+    row = X.iloc[0].to_dict()
+    display = RegionMapDisplay.from_estimator(
+        model, X, features=["income", "loan_amount"], baseline=row
+    )
+    held = display.plane.network.schema.decode(display.plane.encoded(np.array([[0.5, 0.5]])))
+    assert held["job"][0] == row["job"]
+    assert len(display.pieces) > 1
+
+
+def test_plot_draws_on_the_axes_it_is_given_and_returns_the_display():
+    model, X, _ = models.iris()
+    _, (first, second) = pyplot.subplots(1, 2)
+    display = RegionMapDisplay.from_estimator(model, X, features=PETALS, ax=first)
+    assert display.ax_ is first
+    assert display.plot(ax=second, show_data=False, borders=False) is display
+    assert display.ax_ is second
+    assert display.figure_ is second.figure
+
+
+def test_unknown_response_is_refused():
+    model, X, _ = models.iris()
+    with pytest.raises(ArgumentError, match="regions or score, got 'probability'"):
+        RegionMapDisplay.from_estimator(model, X, features=PETALS, response="probability")
+
+
+def test_ranking_display_shows_the_largest_at_the_top():
+    model, X, _ = models.loans()
+    display = RankingDisplay.from_estimator(model, X, max_features=4)
+    shown = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert shown == rank_features(model, X)["feature"].head(4).tolist()
+    assert display.ax_.yaxis_inverted()
+
+
+def test_ranking_display_takes_the_overall_ranking_or_an_output():
+    ranking = rank_features(*models.iris()[:2])
+    assert set(RankingDisplay.from_frame(ranking).ranking["output"]) == {"overall"}
+    chosen = RankingDisplay.from_frame(ranking, output="setosa")
+    assert set(chosen.ranking["output"]) == {"setosa"}
+
+
+def test_ranking_display_names_the_outputs_there_are():
+    ranking = rank_features(*models.iris()[:2])
+    with pytest.raises(ArgumentError, match="one of setosa, versicolor, virginica, overall"):
+        RankingDisplay.from_frame(ranking, output="rose")
+
+
+def test_picture_of_the_readme_is_what_the_package_draws(tmp_path):
+    pictures.write(pictures.two_moons(), tmp_path / "again.png")
+    again, kept = imread(tmp_path / "again.png"), imread(pictures.TWO_MOONS)
+    assert again.shape == kept.shape
+    assert pictures.TWO_MOONS.stat().st_size < 80_000

@@ -1,0 +1,213 @@
+"""The page is whole, safe, readable by everyone, and the same every time."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.neural_network import MLPClassifier
+
+from explainrelu.certificate import Check, Exactness, Status
+from explainrelu.reports import page as module
+from explainrelu.reports.cards import worked_row
+from explainrelu.reports.page import page
+from explainrelu.reports.report import report
+from tests import models
+from tests.reports.samples import MODELS, MORNING, sample
+
+STYLE = Path(module.__file__).parent / "templates" / "page.css"
+VOID = {"meta", "br"}
+NASTY = '<script>alert("a & b")</script>'
+
+
+class Outline(HTMLParser):
+    """Checks that every tag is closed in order, and keeps what was met."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.text = [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.text.append(data)
+
+    def named(self, *names):
+        return [attrs for tag, attrs in self.tags if tag in names]
+
+    @property
+    def words(self):
+        return re.sub(r"\s+", " ", " ".join(self.text))
+
+
+@cache
+def text_of(name):
+    return page(sample(name).findings)
+
+
+@cache
+def nasty():
+    """A report in which every name is trouble: markup, quotes, great length, many classes."""
+    rng = np.random.default_rng(0)
+    names = [NASTY, "x" * 120, *(f"c{i}" for i in range(68))]
+    X = pd.DataFrame(rng.normal(size=(80, 70)), columns=names)
+    y = pd.Series([f"<b>{k}</b>" for k in np.arange(80) % 10], name=NASTY)
+    model, _, _ = models.fitted(MLPClassifier((5,), max_iter=5, random_state=0), X, y)
+    return page(report(model, X, y, shap=False, max_rules=6, title=f"{NASTY} 'q'").findings)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_page_is_well_formed_and_says_its_language(name):
+    outline = Outline(text_of(name))
+    assert outline.named("html") == [{"lang": "en"}]
+    assert len(outline.named("title", "h1")) == 2
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_page_loads_nothing_and_runs_nothing(name):
+    outline = Outline(text_of(name))
+    assert not outline.named("script", "link", "img", "iframe", "object", "image", "use")
+    assert not re.search(r"https?:|@import|url\(|javascript:|\bon\w+=", text_of(name))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_table_has_a_caption_and_every_head_a_scope(name):
+    outline = Outline(text_of(name))
+    assert len(outline.named("table")) == len(outline.named("caption")) > 8
+    assert all("scope" in attrs for attrs in outline.named("th"))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_picture_is_described_or_stands_beside_its_numbers(name):
+    for attrs in Outline(text_of(name)).named("svg"):
+        named = attrs.get("role") == "img" and len(attrs.get("aria-label", "")) > 20
+        assert named or attrs.get("aria-hidden") == "true"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_headings_go_down_one_step_at_a_time(name):
+    levels = [int(tag[1]) for tag, _ in Outline(text_of(name)).tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_link_leads_to_a_heading(name):
+    outline = Outline(text_of(name))
+    ids = {attrs["id"] for attrs in outline.named("h2")}
+    assert {attrs["href"] for attrs in outline.named("a")} == {f"#{name}" for name in ids}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_number_is_left_undefined(name):
+    text = text_of(name)
+    for _, attrs in Outline(text).tags:
+        assert "nan" not in " ".join(str(value) for value in attrs.values()).split()
+        assert not re.search(r"\bnan\b|\binf\b", attrs.get("points", "") + attrs.get("width", ""))
+
+
+def test_page_has_every_part():
+    words = Outline(text_of("breast_cancer")).words
+    for part in (
+        "What was proven", "What is exact and what is not", "Certificate", "Performance",
+        "Which columns matter", "The rules", "Rules side by side", "One row, worked",
+        "Rows and regions", "Agreement with SHAP", "Why they differ", "Provenance", "Terms",
+    ):  # fmt: skip
+        assert part in words
+
+
+def test_page_without_target_and_shap_leaves_their_parts_out():
+    model, X, _ = models.iris()
+    words = Outline(page(report(model, X, shap=False, max_rules=2).findings)).words
+    assert "Agreement with SHAP" not in words
+    assert "Performance" not in words
+
+
+def test_names_are_escaped_wherever_they_stand():
+    outline = Outline(nasty())
+    assert "<script" not in nasty()
+    assert "<b>0</b>" not in nasty()
+    assert NASTY in outline.words
+    assert "<b>0</b>" in outline.words
+
+
+def test_long_tables_are_cut_and_say_what_is_left_out():
+    words = Outline(nasty()).words
+    assert "10 more columns are in columns.csv" in words
+    assert "55 more columns, together" in words
+    assert "7 more outputs are in rules.csv" in words
+
+
+def test_only_the_date_changes_with_the_date():
+    findings = sample("iris").findings
+    later = page(replace(findings, created=MORNING + timedelta(days=1)))
+    assert text_of("iris").replace("1 March 2026", "2 March 2026") == later
+
+
+@pytest.mark.parametrize("status", [Status.FAILS, Status.UNDECIDED])
+def test_a_check_that_does_not_hold_is_the_first_thing_said(status):
+    findings = sample("iris").findings
+    check = Check("made up", status, 1.0, float("nan"), Exactness.BOUNDED, "nowhere")
+    text = page(replace(findings, certificate=findings.certificate.plus([check])))
+    words = Outline(text).words
+    assert 'class="verdict fails"' in text
+    assert f"checks does not hold: made up ({status}). Do not rely on this report" in words
+    assert 'badge exact"' not in text.split('id="model"')[0]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_worked_row_adds_up_to_the_score_of_its_row(name):
+    findings = sample(name).findings
+    worked = worked_row(findings)
+    table = findings.tables["explanations"]
+    rows = table[table["row"] == int(worked["row"])]
+    output = worked["score_name"].removeprefix(f"{findings.view.scale} of ")
+    rows = rows[rows["output"] == output] if len(findings.view) > 1 else rows
+    total = rows["base_value"].iloc[0] + rows["attribution"].sum()
+    assert total == pytest.approx(rows["score"].iloc[0], rel=1e-9)
+    parts = [step for step in worked["steps"] if "part" in step]
+    assert len(parts) <= 13
+    shown = sum(
+        float(p["part"].replace("−", "-").replace(" × 10", "e").translate(POWERS)) for p in parts
+    )
+    base, score = (float(worked[k].replace("−", "-")) for k in ("base", "score"))
+    assert base + shown == pytest.approx(score, abs=0.01 * max(1.0, abs(base), abs(score)))
+
+
+POWERS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+
+
+def luminance(colour):
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_colours_of_text_have_the_contrast_that_reading_needs():
+    style = STYLE.read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--(\w+): (#\w{6});", style))
+    tints = dict(re.findall(r"\.((?:up|down|grey)\d) \{ background: (#\w{6}); \}", style))
+    assert len(tints) == 15
+    for name in ("ink", "soft", "accent", "up", "down", "both", "level", "holds", "fails"):
+        assert 1.05 / (luminance(colours[name]) + 0.05) >= 4.5, name
+    for name, tint in tints.items():
+        assert (luminance(tint) + 0.05) / (luminance(colours["ink"]) + 0.05) >= 7.0, name

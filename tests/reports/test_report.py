@@ -1,0 +1,221 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import numpy as np
+import pandas as pd
+import polars
+import pytest
+
+from explainrelu.certificate import Check, Exactness, Status
+from explainrelu.errors import (
+    ArgumentError,
+    ColumnsError,
+    DataError,
+    MissingDependencyError,
+    OutputError,
+)
+from explainrelu.importers.import_model import import_model
+from explainrelu.network.network import ReluNetwork
+from explainrelu.reports import report as module
+from explainrelu.reports.report import STEPS, report
+from explainrelu.reports.tables import TABLES
+from explainrelu.rewrites.convert import convert
+from tests import models
+from tests.reports.samples import MODELS, MORNING, sample
+
+
+def quick(model, X, y=None, **options):
+    return report(model, X, y, shap=False, max_rules=2, created=MORNING, **options)
+
+
+def facts(found, table="model"):
+    return found.tables[table].set_index("property")["value"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_certificate_has_the_checks_of_every_part_and_holds(name):
+    found = sample(name)
+    names = " | ".join(check.name for check in found.certificate.checks)
+    for part in ("import: raw scores", "listed cell", "each rule's formula", "add up"):
+        assert part in names
+    assert found.certificate.holds
+
+
+def test_model_is_imported_once(monkeypatch):
+    model, X, _ = models.iris()
+    handed = []
+    monkeypatch.setattr(
+        module, "import_model", lambda m, *a, **k: handed.append(m) or import_model(m, *a, **k)
+    )
+    found = quick(model, X)
+    assert handed == [model]
+    imports = [c.name for c in found.certificate.checks if c.name.startswith("import")]
+    assert len(imports) == len(set(imports)) == 2
+
+
+def test_same_call_with_the_same_date_gives_the_same_tables_and_page(tmp_path):
+    model, X, y = models.iris()
+    first, again = (report(model, X, y, max_rows=3, created=MORNING) for _ in range(2))
+    for name, table in first.tables.items():
+        pd.testing.assert_frame_equal(table, again.tables[name], check_exact=True)
+    pages = [r.to_html(tmp_path / f"{i}.html").read_bytes() for i, r in enumerate((first, again))]
+    assert pages[0] == pages[1]
+
+
+def test_the_date_is_the_moment_of_the_call_in_utc():
+    model, X, _ = models.iris()
+    before = datetime.now(UTC).replace(microsecond=0)
+    created = report(model, X, shap=False, max_rules=1).findings.created
+    assert before <= created <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    "created",
+    [
+        datetime(2026, 3, 1, 9, 30),
+        datetime(2026, 3, 1, 10, 30, tzinfo=timezone(timedelta(hours=1))),
+    ],
+)
+def test_a_date_is_taken_as_utc_or_turned_into_it(created):
+    model, X, _ = models.iris()
+    found = report(model, X, shap=False, max_rules=1, created=created)
+    assert facts(found, "provenance")["created (UTC)"] == "2026-03-01 09:30:00"
+
+
+def test_tables_without_target_and_shap_are_left_out():
+    model, X, _ = models.iris()
+    missing = set(TABLES) - set(quick(model, X).tables)
+    assert missing == {"performance", "shap_agreement", "shap_summary", "shap_reasons"}
+
+
+def test_rows_explained_keep_their_place_in_the_data():
+    model, X, _ = models.iris()
+    found = quick(model, X, max_explained=7)
+    table = found.tables["explanations"]
+    places = table["row"].unique()
+    assert len(places) == 7
+    own = import_model(model)(X.iloc[places])
+    centred = own - own.mean(axis=1, keepdims=True)
+    scores = table.drop_duplicates(["row", "output"])["score"].to_numpy().reshape(7, 3)
+    np.testing.assert_allclose(scores, centred)
+
+
+def test_units_of_columns_and_target_reach_the_tables():
+    model, X, y = models.diabetes()
+    found = quick(model, X, y, units={"bmi": "kg/m^2", "progression": "points"})
+    unit = found.tables["coefficients"].set_index("feature")["unit"]
+    assert unit["bmi"].unique().tolist() == ["points per kg/m^2"]
+    assert "points" in set(found.tables["performance"]["unit"])
+
+
+def test_unit_of_an_unknown_column_is_refused():
+    model, X, _ = models.iris()
+    with pytest.raises(ColumnsError, match="No column is called 'weight'"):
+        quick(model, X, units={"weight": "kg"})
+
+
+def test_background_sets_the_baseline():
+    model, X, _ = models.iris()
+    found = quick(model, X, background=X[:5])
+    baseline = found.findings.explanation.baseline.iloc[0]
+    np.testing.assert_allclose(baseline.to_numpy(dtype=float), X[:5].mean())
+    assert facts(found, "provenance")["argument background"] == "5 rows"
+
+
+def test_output_chooses_the_score_of_every_table():
+    model, X, _ = models.iris()
+    tables = quick(model, X, output=("virginica", "setosa")).tables
+    for name in ("rules", "coefficients", "ranking", "explanations"):
+        assert set(tables[name]["output"]) == {"virginica - setosa"}
+
+
+def test_every_step_is_told_in_order():
+    model, X, _ = models.iris()
+    told = []
+    quick(model, X, progress=lambda done, step: told.append((done, step)))
+    assert told == list(enumerate((*STEPS, "done")))
+
+
+def test_networks_rewrites_arrays_and_polars_frames_are_taken():
+    model, X, _ = models.iris()
+    network = import_model(model, X)
+    whole = quick(model, X).tables["ranking"]
+    for other, rows in (
+        (network, X.to_numpy()),
+        (convert(network, X), polars.DataFrame(X.to_dict("list"))),
+    ):
+        pd.testing.assert_frame_equal(quick(other, rows).tables["ranking"], whole)
+
+
+def test_columns_have_the_range_of_these_rows():
+    network = ReluNetwork.from_weights([[[1.0, 0.0]], [[2.0]]], [[0.0], [1.0]])
+    columns = quick(network, [[1.0, 5.0], [3.0, 6.0]]).tables["columns"]
+    assert columns[["lower", "upper"]].to_numpy().tolist() == [[1.0, 3.0], [5.0, 6.0]]
+
+
+@pytest.mark.parametrize("limit", ["max_rules", "max_rows", "max_explained"])
+def test_limit_below_one_is_refused(limit):
+    model, X, _ = models.iris()
+    with pytest.raises(ArgumentError, match=f"{limit} must be at least 1 or None, got 0"):
+        report(model, X, **{limit: 0})
+
+
+def test_target_that_does_not_fit_is_refused_before_the_long_work():
+    model, X, y = models.iris()
+    told = []
+    with pytest.raises(DataError, match="one value a row of X, 150, got 149"):
+        report(model, X, y[1:], progress=lambda done, step: told.append(step))
+    assert told == [STEPS[0]]
+
+
+def test_csv_reads_back_to_the_last_bit(tmp_path):
+    found = sample("loan_decisions")
+    folder = found.to_csv(tmp_path / "out")
+    assert {path.stem for path in folder.iterdir()} == set(found.tables)
+    for name, table in found.tables.items():
+        dtypes = dict(TABLES[name])
+        read = pd.read_csv(folder / f"{name}.csv", dtype="str", keep_default_na=False)
+        for column in [c for c, dtype in dtypes.items() if dtype == "float64"]:
+            read[column] = [float(text or "nan") for text in read[column]]
+        for column in [c for c, dtype in dtypes.items() if dtype == "bool"]:
+            read[column] = read[column] == "True"
+        read = read.astype(dtypes)
+        pd.testing.assert_frame_equal(read, table, check_exact=True)
+
+
+def test_parquet_reads_back_as_it_was(tmp_path):
+    found = sample("iris")
+    folder = found.to_parquet(tmp_path / "out")
+    for name, table in found.tables.items():
+        read = pd.read_parquet(folder / f"{name}.parquet").astype(dict(TABLES[name]))
+        pd.testing.assert_frame_equal(read, table, check_exact=True)
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    with pytest.raises(MissingDependencyError, match=r"explainrelu\[parquet\]"):
+        sample("iris").to_parquet(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("write", ["to_csv", "to_parquet", "to_html"])
+def test_place_that_cannot_be_written_is_refused(tmp_path, write):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match="Choose another place"):
+        getattr(sample("iris"), write)(tmp_path / "file" / "out")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_repr_says_whether_the_certificate_holds():
+    assert repr(sample("iris")) == (
+        "Report('How the network scores species', 15 tables, certificate holds)"
+    )
+
+
+def test_findings_name_the_checks_that_do_not_hold():
+    from dataclasses import replace
+
+    findings = sample("iris").findings
+    check = Check("made up", Status.FAILS, 1.0, 0.0, Exactness.EXACT, "nowhere")
+    worse = replace(findings, certificate=findings.certificate.plus([check]))
+    assert worse.broken == (check,)
+    assert findings.broken == ()
