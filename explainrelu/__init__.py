@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from explainrelu.network.network import ReluNetwork
     from explainrelu.network.schema import InputSchema
     from explainrelu.regions.observed import observed_regions
+    from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
+    from explainrelu.reports.report import report
     from explainrelu.rewrites.convert import convert
     from explainrelu.rewrites.storage import load, save
     from explainrelu.tolerances import Tolerances
@@ -31,6 +33,8 @@ _HOMES = {
     "Box": "geometry.box",
     "Certificate": "certificate",
     "InputSchema": "network.schema",
+    "RankingDisplay": "reports.displays",
+    "RegionMapDisplay": "reports.displays",
     "ReluNetwork": "network.network",
     "Tolerances": "tolerances",
     "compare_with_shap": "explanations.agreement",
@@ -41,6 +45,7 @@ _HOMES = {
     "load": "rewrites.storage",
     "observed_regions": "regions.observed",
     "rank_features": "explanations.ranking",
+    "report": "reports.report",
     "save": "rewrites.storage",
     "to_torch": "exporters.to_torch",
 }
@@ -50,6 +55,8 @@ __all__ = [
     "Box",
     "Certificate",
     "InputSchema",
+    "RankingDisplay",
+    "RegionMapDisplay",
     "ReluNetwork",
     "Tolerances",
     "compare_with_shap",
@@ -62,6 +69,7 @@ __all__ = [
     "load",
     "observed_regions",
     "rank_features",
+    "report",
     "save",
     "to_torch",
 ]

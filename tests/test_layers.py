@@ -24,9 +24,10 @@ LAYERS = (
     "audits",
     "reports",
     "datasets",
-    "demo",
     "command_line",
+    "demo",
     "cli",
+    "__main__",
 )
 
 

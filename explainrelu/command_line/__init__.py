@@ -1,0 +1,1 @@
+"""What the commands do: files in, tables and text out."""
