@@ -20,7 +20,7 @@ N_ROWS, WIDTHS = 100_000, (20, 40, 40, 1)
 
 
 def network() -> ReluNetwork:
-    """A network of 20 inputs and 40-40 neurons whose rows nearly all lie in regions of their own."""
+    """20 inputs and 40-40 neurons; nearly every row lies in a region of its own."""
     rng = np.random.default_rng(0)
     shapes = list(zip(WIDTHS[1:], WIDTHS[:-1], strict=True))
     weights = [rng.normal(size=shape) * np.sqrt(2 / shape[1]) for shape in shapes]

@@ -19,7 +19,6 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from explainrelu import datasets
 from explainrelu.datasets import (
     Hinge,
     LoansRule,

@@ -50,8 +50,9 @@ def test_failing_block_points_at_the_line_of_the_page(tmp_path: Path) -> None:
 
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 TRACKED_PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("datasets/*.md")]
-    + [*ROOT.glob("tutorials/*.md")]
+    page
+    for pattern in ("*.md", "docs/**/*.md", "datasets/*.md", "tutorials/*.md")
+    for page in ROOT.glob(pattern)
 )
 
 

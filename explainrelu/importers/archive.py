@@ -23,7 +23,6 @@ from explainrelu.geometry.box import Box
 from explainrelu.importers.model_file import LARGEST_FILE, read_model_file, write_model_file
 from explainrelu.importers.plain_records import from_plain, refusal, to_plain
 from explainrelu.importers.sealed_zip import seal, unseal
-from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import AffineMap, Layer, Origin, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema
@@ -314,21 +313,7 @@ def _manifest(raw: bytes) -> _Manifest:
         )
     if type(version) is not int or version < 1:
         raise refusal(f"{_MANIFEST}.version", "a whole number from 1 on", reprlib.repr(version))
-    manifest = from_plain(data, _Manifest, _MANIFEST)
-    for column in manifest.schema.columns:
-        _check_column(column)
-    return manifest
-
-
-def _check_column(column: Column) -> None:
-    """What a column's numbers rely on and no constructor checks."""
-    where = f"column {column.name!r}"
-    if column.kind is ColumnKind.ORDINAL and len(column.codes) != len(column.levels):
-        required = f"of {len(column.levels)} codes, one a level"
-        raise refusal(where, required, f"{len(column.codes)}")
-    numeric = column.kind in (ColumnKind.NUMERIC, ColumnKind.ORDINAL)
-    if numeric and column.imputes and not isinstance(column.fill, (int, float)):
-        raise refusal(where, "filled with a number", repr(column.fill))
+    return from_plain(data, _Manifest, _MANIFEST)
 
 
 def _arrays(raw: bytes, manifest: _Manifest) -> dict[str, npt.NDArray[Any]]:

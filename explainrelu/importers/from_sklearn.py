@@ -6,9 +6,10 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from explainrelu.arrays import FloatArray
-from explainrelu.errors import ColumnsError, NotFittedModelError, UnsupportedModelError
+from explainrelu.errors import ColumnsError, DataError, NotFittedModelError, UnsupportedModelError
 from explainrelu.importers.check import checked
 from explainrelu.importers.features import Folding
 from explainrelu.importers.preprocessing import fold, is_sklearn_class
@@ -225,36 +226,59 @@ def _check(
     """The network held against the model's own scores and its public predictions on ``X``."""
     points = network.schema.encode(X)
     scores = network.forward(points)
-    rows = _as_fitted(chain, network, X)
+    rows = _as_fitted(chain, network, X, points)
     size = float(network.term_sizes(points).max(initial=0.0))
-    own = _own_scores(chain, rows)
+    own, public, what = _asked(chain, model, rows)
     network = checked(
         network, scores, own, what="raw scores", term_size=size, tolerances=tolerances
     )
-    if hasattr(model, "predict_proba"):
-        own = np.asarray(model.predict_proba(rows), dtype=np.float64)
-        own = own[:, -1:] if network.outputs.task is Task.BINARY else own
-        what = "probabilities"
-    else:
-        own = np.asarray(model.predict(rows), dtype=np.float64).reshape(len(points), -1)
-        what = "predictions"
+    if network.outputs.task is Task.BINARY:
+        public = public[:, -1:]
     network = checked(
-        network, network.link(scores), own, what=what, term_size=size, tolerances=tolerances
+        network, network.link(scores), public, what=what, term_size=size, tolerances=tolerances
     )
     return replace(network, schema=network.schema.with_ranges(points))
 
 
-def _as_fitted(chain: _Chain, network: ReluNetwork, X: Any) -> Any:
+def _asked(chain: _Chain, model: Any, rows: Any) -> tuple[FloatArray, FloatArray, str]:
+    """The model's own raw scores, what it reports publicly, and what that is called."""
+    what = "probabilities" if hasattr(model, "predict_proba") else "predictions"
+    try:
+        own = _own_scores(chain, rows)
+        public = model.predict_proba(rows) if what == "probabilities" else model.predict(rows)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"The model itself must take the rows of X, got its own {type(error).__name__}: "
+            f"{error} Hand over rows it can score."
+        ) from error
+    return own, np.asarray(public, dtype=np.float64).reshape(own.shape[0], -1), what
+
+
+def _as_fitted(chain: _Chain, network: ReluNetwork, X: Any, points: Any) -> Any:
     """The rows as the model saw them in fit: a table of any library, or an array.
 
     In double precision, so that the rounding of the rows is not taken for the model's.
     """
     frame = network.schema.frame(X)
-    if column_names(X) is not None and frame is not X:
-        return X  # a table of another library than pandas: the model was fitted on such a one
     single = frame.columns[[dtype in (np.float32, np.float16) for dtype in frame.dtypes]]
     frame = frame.astype(dict.fromkeys(single, np.float64))
-    return frame if hasattr(_first_step(chain), "feature_names_in_") else frame.to_numpy()
+    if not hasattr(_first_step(chain), "feature_names_in_"):
+        return frame.to_numpy()
+    foreign = column_names(X) is not None and not isinstance(X, pd.DataFrame)
+    return X if foreign and not _takes(chain, network, frame, points) else frame
+
+
+def _takes(chain: _Chain, network: ReluNetwork, frame: Any, points: FloatArray) -> bool:
+    """Whether the model scores the rows as a pandas frame as the network does.
+
+    A table of another library may be the kind the model was fitted on, or only the kind at hand:
+    the model itself cannot say, and its encoders read a missing value differently in each.
+    """
+    try:
+        own = _own_scores(chain, frame)
+    except (TypeError, ValueError):
+        return False
+    return bool(np.allclose(own, network.forward(points), rtol=1e-4, atol=1e-4))
 
 
 def _first_step(chain: _Chain) -> Any:

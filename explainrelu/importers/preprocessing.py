@@ -221,6 +221,11 @@ def _imputed(folding: Folding, imputer: Any, feature: Feature, fill: Level, wher
         if feature.terms:
             folding.fill_scaled(feature, float(fill), where)  # type: ignore[arg-type]  # behind a scaler fills are numbers
         return feature
+    if imputer.missing_values is None:
+        raise UnsupportedModelError(
+            f"SimpleImputer at {where!r} must fill NaN or a marker of its own, got "
+            "missing_values=None. Replace None by NaN before fitting."
+        )
     looks_for = _missing_as(imputer)
     if feature.imputes:
         if marker is None and feature.missing_marker is None and looks_for == feature.missing_as:
@@ -241,8 +246,6 @@ def _never_seen(feature: Feature) -> bool:
 
 def _missing_as(imputer: Any) -> str:
     """Which of NaN and None an imputer takes for missing."""
-    if imputer.missing_values is None:
-        return "none"
     return "any" if imputer.strategy in ("mean", "median") else "nan"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from explainrelu.arrays import BoolArray, FloatArray, IntArray
-from explainrelu.errors import DataError, MissingValuesError, UnknownLevelError
+from explainrelu.errors import ArgumentError, DataError, MissingValuesError, UnknownLevelError
 
 __all__ = ["Column", "ColumnKind", "Level", "level_text"]
 
@@ -81,6 +81,18 @@ class Column:
     lower: float = float("nan")
     upper: float = float("nan")
 
+    def __post_init__(self) -> None:
+        if self.kind is ColumnKind.ORDINAL and len(self.codes) != len(self.levels):
+            raise ArgumentError(
+                f"Ordinal column {self.name!r} must have one code a level ({len(self.levels)}), "
+                f"got {len(self.codes)}."
+            )
+        numeric = self.kind in (ColumnKind.NUMERIC, ColumnKind.ORDINAL)
+        if numeric and self.imputes and not isinstance(self.fill, (int, float)):
+            raise ArgumentError(
+                f"Column {self.name!r} must be filled with a number, got {self.fill!r}."
+            )
+
     @property
     def n_inputs(self) -> int:
         """Inputs the column gives the network."""
@@ -148,6 +160,9 @@ class Column:
             self._refuse_unknown(values, odd)
         found = pd.Index(list(known), dtype=object).get_indexer(pd.Index(plain))
         positions: IntArray = order[found]
+        gaps = values.isna().to_numpy(dtype=np.bool_)
+        if self.missing_marker is not None and gaps.any():
+            self._refuse_missing(gaps)  # an imputer with a marker of its own refuses NaN
         missing = self.missing(values)
         if missing.any():
             positions[missing] = self._missing_position

@@ -34,6 +34,9 @@ def as_frame(X: Any, names: Sequence[str]) -> pd.DataFrame:
     frame = _frame(X)
     if frame is None:
         frame = _from_array(X, names)
+    labels: list[Any] = list(frame.columns)
+    if all(label == i for i, label in enumerate(labels)) and len(labels) == len(names):
+        frame = frame.set_axis(list(names), axis=1)  # unnamed columns are taken by position
     _check_names([str(name) for name in frame.columns], list(names))
     if len(frame) == 0:
         raise DataError(

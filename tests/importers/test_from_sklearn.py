@@ -215,6 +215,15 @@ def test_a_model_fitted_on_polars_is_checked_on_polars():
     assert network(X) == pytest.approx(model.predict(X), rel=1e-9)
 
 
+def test_a_model_fitted_on_pandas_takes_the_same_rows_from_polars():
+    holes = tables()["holes"]
+    cells = {c: [None if pd.isna(v) else v for v in holes[c]] for c in holes}
+    model = case("imputer before the scaler").model
+    network = from_sklearn(model, pl.DataFrame(cells))
+    assert network.certificate.holds
+    assert network(pl.DataFrame(cells)) == pytest.approx(model.predict(holes), rel=1e-9)
+
+
 def test_a_column_far_from_zero_beside_its_spread_does_not_accuse_the_importer():
     X = tables()["numbers"].assign(second=1.7e9 + np.arange(60.0))
     mlp = regressor(solver="lbfgs", max_iter=50)

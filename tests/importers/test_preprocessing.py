@@ -201,6 +201,7 @@ FILLS = {
     "nothing": "passthrough",
     "the most frequent": SimpleImputer(strategy="most_frequent"),
     "a constant": SimpleImputer(strategy="constant", fill_value="zz"),
+    "a marker": SimpleImputer(strategy="most_frequent", missing_values="smith"),
 }
 
 
@@ -351,6 +352,14 @@ def test_levels_that_no_table_can_name_are_refused_by_column_or_step(kind: str, 
     with pytest.raises(UnsupportedModelError, match=r"level|column") as caught:
         import_model(model)
     assert says_all_three(caught.value), caught.value
+
+
+@any_encoder
+def test_an_imputer_that_looks_for_nan_leaves_none_as_in_the_pipeline(encoder: Any):
+    imputed = make_pipeline(SimpleImputer(strategy="most_frequent"), clone(encoder))
+    model, X = levelled(LEVELS["None among objects"], imputed)
+    network = import_model(model, X)
+    assert scores_of(network, X) == pytest.approx(own_scores(model, X), rel=1e-9)
 
 
 # what cannot be folded

@@ -1,7 +1,7 @@
 """One table of rewrites times one set of invariants that every rewrite has."""
 
 from collections.abc import Callable
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -15,9 +15,7 @@ from explainrelu.rewrites.rewrite import Rewrite
 
 def _random(widths: tuple[int, ...], seed: int) -> ReluNetwork:
     rng = np.random.default_rng(seed)
-    weights = [
-        rng.normal(size=(b, a)) / np.sqrt(a) for a, b in zip(widths, widths[1:], strict=False)
-    ]
+    weights = [rng.normal(size=(b, a)) / np.sqrt(a) for a, b in pairwise(widths)]
     return ReluNetwork.from_weights(weights, [rng.normal(size=b) / 2 for b in widths[1:]])
 
 

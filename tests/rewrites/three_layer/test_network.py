@@ -1,6 +1,6 @@
 """The three-layer network: exact where it speaks, outspoken where it does not."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ WIDTHS = [(2, 3, 2, 1), (1, 3, 2, 1), (2, 3, 2, 2), (2, 2, 2, 2, 1)]
 
 def integer_network(widths, seed):
     rng = np.random.default_rng(seed)
-    weights = [rng.integers(-2, 3, (b, a)) for a, b in zip(widths, widths[1:], strict=False)]
+    weights = [rng.integers(-2, 3, (b, a)) for a, b in pairwise(widths)]
     return ReluNetwork.from_weights(weights, [rng.integers(-2, 3, b) for b in widths[1:]])
 
 
