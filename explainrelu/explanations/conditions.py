@@ -13,13 +13,14 @@ from explainrelu.arrays import BoolArray, FloatArray
 from explainrelu.geometry.box import Box
 from explainrelu.geometry.polytope import Polytope
 from explainrelu.network.column import Column, ColumnKind, level_text
-from explainrelu.network.formula import linear_text, number_text, readable_form
+from explainrelu.network.formula import readable_form
+from explainrelu.network.reading import read
 from explainrelu.regions.region import LinearRegion
 from explainrelu.tolerances import Tolerances
 
 __all__ = ["Condition", "conditions_of"]
 
-_TERMS_SHOWN = 6
+_TERMS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +39,8 @@ class Condition:
         Distance of the rule's example row from the hyperplane, inputs measured in half-widths
         of the domain; zero for a level.
     text
-        The condition in words.
+        The condition in words, by its largest terms: the others are held at the example row,
+        and ``±`` says how far they can move the right-hand side anywhere in the domain.
     """
 
     weight: FloatArray
@@ -75,11 +77,13 @@ def conditions_of(
     matter = polytope.irredundant(inside, tolerances=tolerances)
     distances = narrowed.distances(inside, domain.half_width)
     order = matter[np.argsort(distances[matter], kind="stable")]
-    halfspaces = [_halfspace(narrowed, polytope, int(i), float(distances[i])) for i in order]
+    halfspaces = [_halfspace(narrowed, polytope, i, inside, float(distances[i])) for i in order]
     return (*levels, *halfspaces), domain
 
 
-def _halfspace(region: LinearRegion, polytope: Polytope, row: int, distance: float) -> Condition:
+def _halfspace(
+    region: LinearRegion, polytope: Polytope, row: int, inside: FloatArray, distance: float
+) -> Condition:
     schema, scale = region.network.schema, region.domain.half_width
     # fixed inputs are constants of the domain and move to the right-hand side
     free = scale > 0
@@ -92,8 +96,8 @@ def _halfspace(region: LinearRegion, polytope: Polytope, row: int, distance: flo
     # the row reads weight @ x <= bound; an active unit's is strict, dividing may turn it round
     signs = ("<", ">") if region.pattern[row] else ("<=", ">=")
     relation = signs[0] if leading > 0 else signs[1]
-    left = linear_text(weight, schema.input_names, scale=scale, max_terms=_TERMS_SHOWN)
-    return Condition(weight, relation, bound, distance, f"{left} {relation} {number_text(bound)}")
+    reading = read(weight, -bound, schema, region.domain, at=inside, max_terms=_TERMS_SHOWN)
+    return Condition(weight, relation, bound, distance, reading.text(right=relation))
 
 
 def _levels(region: LinearRegion, tolerances: Tolerances) -> tuple[list[Condition], Box]:

@@ -78,12 +78,13 @@ class Explanation:
         """One row a data row, output and column.
 
         Columns ``row output feature value attribution base_value score region scale unit
-        exactness imputed``; ``value`` is the raw value as text.
+        exactness imputed baseline``; ``value`` and ``baseline`` are raw values as text.
         """
         n_rows, n_columns, n_scores = len(self), self.data.shape[1], len(self.view)
         values = self.values.reshape(n_rows, n_columns, n_scores)
         per_score = (n_rows, n_scores, n_columns)
         texts = np.stack([_texts(self.data.iloc[:, j]) for j in range(n_columns)], axis=1)
+        starts = np.concatenate([_texts(self.baseline.iloc[:, j]) for j in range(n_columns)])
 
         def spread(of_rows: Any) -> Any:
             return np.broadcast_to(of_rows, per_score).reshape(-1)
@@ -103,6 +104,7 @@ class Explanation:
                 "unit": _strings(spread(np.array(self.view.unit, dtype=object))),
                 "exactness": _strings(spread(np.array(str(self.exactness), dtype=object))),
                 "imputed": spread(self.imputed[:, None, :]),
+                "baseline": _strings(spread(starts)),
             }
         )
 

@@ -10,6 +10,7 @@ from explainrelu.geometry.box import Box
 from explainrelu.network.formula import formula_text, readable_form
 from explainrelu.network.network import AffineMap
 from explainrelu.network.outputs import ScoreView
+from explainrelu.network.reading import Reading, read
 from explainrelu.regions.region import LinearRegion
 from explainrelu.regions.region_set import RegionSet
 from explainrelu.tolerances import Tolerances
@@ -54,8 +55,19 @@ class Rule:
     score_range: FloatArray
     full_dimensional: bool
 
-    def formula(self, score: int = 0, *, max_terms: int | None = None) -> str:
-        """The formula of one score in words, largest term over the domain first.
+    def reading(self, score: int = 0, *, max_terms: int = 8) -> Reading:
+        """The formula of one score by its largest terms, the others held at the example."""
+        return read(
+            self.affine_map.weight[score],
+            float(self.affine_map.bias[score]),
+            self.region.network.schema,
+            self.domain,
+            at=self.example,
+            max_terms=max_terms,
+        )
+
+    def formula(self, score: int = 0) -> str:
+        """The formula of one score in words, every term, largest over the domain first.
 
         Levels of a categorical column are counted from the first one the rule admits; a level
         the conditions fix is part of the constant.
@@ -68,7 +80,6 @@ class Rule:
             bias,
             schema.input_names,
             scale=self.region.domain.half_width,
-            max_terms=max_terms,
         )
 
 

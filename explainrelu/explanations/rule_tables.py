@@ -55,6 +55,8 @@ _RANGE_DTYPES = {
     "value": "str",
     "lower": "float64",
     "upper": "float64",
+    "lower_is": "str",
+    "upper_is": "str",
     "levels": "str",
     "unit": "str",
 }
@@ -98,7 +100,7 @@ def rule_text(rule: Rule, number: int, max_conditions: int) -> str:
     lines.append("  IF   " + _joined(rule, max_conditions, "\n   AND "))
     for k, name in enumerate(rule.view.names):
         low, high = (number_text(end) for end in rule.score_range[k])
-        formula = rule.formula(k, max_terms=_TERMS_SHOWN)
+        formula = rule.reading(k, max_terms=_TERMS_SHOWN).text()
         scale = rule.view.scale
         score = name if name == scale else f"{scale} of {name}"
         lines.append(f"  THEN {score} = {formula}   (from {low} to {high})")
@@ -167,17 +169,19 @@ def conditions_frame(rules: Sequence[Rule]) -> pd.DataFrame:
 def ranges_frame(rule: Rule) -> pd.DataFrame:
     """How far each column of the rule's example can move alone before the formula changes."""
     schema, polytope = rule.region.network.schema, rule.region.polytope()
-    moves = polytope.moves(rule.example)
+    moves, name = polytope.moves(rule.example), rule.region.name
     rows = []
     for column, start in zip(schema.columns, schema.starts[:-1], strict=True):
         inputs = rule.example[start : start + column.n_inputs]
         if column.kind is ColumnKind.CATEGORICAL:
             shown = level_text(column.levels[int(inputs.argmax())]) if inputs.any() else "unknown"
             levels = ", ".join(_levels_inside(rule, column, int(start)))
-            rows.append((rule.region.name, column.name, shown, np.nan, np.nan, levels, ""))
+            rows.append((name, column.name, shown, np.nan, np.nan, "", "", levels, ""))
         elif column.kind is not ColumnKind.UNUSED:
             value = number_text(float(inputs[0]), digits=12)
-            rows.append((rule.region.name, column.name, value, *moves[start], "", column.unit))
+            at_domain = moves[start] == (polytope.box.lower[start], polytope.box.upper[start])
+            ends = np.where(at_domain, "domain", "border").tolist()
+            rows.append((name, column.name, value, *moves[start], *ends, "", column.unit))
     return pd.DataFrame(rows, columns=list(_RANGE_DTYPES)).astype(_RANGE_DTYPES)
 
 

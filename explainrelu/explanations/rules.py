@@ -142,8 +142,9 @@ class RuleSet:
     def ranges(self) -> pd.DataFrame:
         """How far each column of a rule's example row can move alone before the formula changes.
 
-        Columns ``region feature value lower upper levels unit``: an interval for a numeric
-        column, the admissible levels for a categorical one, all other columns held.
+        Columns ``region feature value lower upper lower_is upper_is levels unit``: an interval
+        for a numeric column, the admissible levels for a categorical one, all other columns
+        held. An end is a ``border``, where another formula begins, or the end of the ``domain``.
         """
         return pd.concat([ranges_frame(rule) for rule in self], ignore_index=True)
 
@@ -152,7 +153,8 @@ class RuleSet:
         header = (
             f"{len(self)} of {self.n_regions_found} regions, "
             f"{int(self.regions.counts.sum())} of {self.total_rows} rows. Each formula is exact in "
-            "its region; conditions hold within the domain."
+            "its region; conditions hold within the domain. What is not written is held at "
+            "the rule's example row, or told as ± the most it can change."
         )
         parts = [rule_text(rule, i, max_conditions) for i, rule in enumerate(self, start=1)]
         return "\n\n".join([header, *parts])

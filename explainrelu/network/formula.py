@@ -25,7 +25,6 @@ def linear_text(
     names: Sequence[str],
     *,
     scale: FloatArray | None = None,
-    max_terms: int | None = None,
     digits: int = 4,
 ) -> str:
     """``2 * age - 0.5 * [job = nurse]``: the terms of a linear form, largest first.
@@ -37,8 +36,6 @@ def linear_text(
         One name an input; a name with ``=`` in it is an indicator and put in brackets.
     scale : (n_inputs,)
         Terms are ordered by ``|weight| * scale``, such as the width of the domain.
-    max_terms
-        At most so many terms are written, the rest counted.
 
     Examples
     --------
@@ -47,13 +44,9 @@ def linear_text(
     """
     size = np.abs(weight) * (1.0 if scale is None else scale)
     order = [int(i) for i in np.argsort(-size, kind="stable") if weight[i] != 0.0]
-    shown = order if max_terms is None else order[:max_terms]
     text = ""
-    for i in shown:
+    for i in order:
         text += _joined(text, float(weight[i]), _term(float(weight[i]), names[i], digits))
-    if len(order) > len(shown):
-        more = len(order) - len(shown)
-        text += f" + {more} smaller term{'s' if more > 1 else ''}"
     return text or "0"
 
 
@@ -63,7 +56,6 @@ def formula_text(
     names: Sequence[str],
     *,
     scale: FloatArray | None = None,
-    max_terms: int | None = None,
     digits: int = 4,
 ) -> str:
     """An affine form: the constant first, then the terms as :func:`linear_text` writes them.
@@ -73,7 +65,7 @@ def formula_text(
     >>> formula_text(np.array([-2.0]), 1.5, ["age"])
     '1.5 - 2 * age'
     """
-    linear = linear_text(weight, names, scale=scale, max_terms=max_terms, digits=digits)
+    linear = linear_text(weight, names, scale=scale, digits=digits)
     constant = number_text(bias, digits=digits)
     if linear == "0":
         return constant

@@ -13,11 +13,11 @@ from explainrelu.geometry.box import Box
 from explainrelu.network.column import Column, ColumnKind, level_text
 from explainrelu.network.formula import readable_form
 from explainrelu.network.outputs import Task
+from explainrelu.network.reading import Reading, read
 from explainrelu.network.schema import InputSchema
 from explainrelu.reports.charts import range_strip, step_bar
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.numbers import count, counted, number, percent, plain, signed
-from explainrelu.reports.reading import Reading, read
 from explainrelu.reports.tables import rows_of
 
 __all__ = ["cards", "coefficient_map", "score_name", "shown_unit", "worked_row"]
@@ -91,8 +91,7 @@ def _condition(rule: Rule, condition: Condition) -> dict[str, Any]:
 
 def _formula(findings: Findings, rule: Rule, k: int) -> dict[str, Any]:
     weight, bias = rule.affine_map.weight[k], float(rule.affine_map.bias[k])
-    schema = rule.region.network.schema
-    found = read(weight, bias, schema, rule.domain, at=rule.example, max_terms=_FORMULA_TERMS)
+    found = rule.reading(k, max_terms=_FORMULA_TERMS)
     low, high = rule.score_range[k]
     return {
         "score": score_name(findings, rule.view.names[k]),

@@ -81,7 +81,8 @@ def _rule(findings: Findings) -> str:
     rows = f"{counted(rule.n_rows, 'row')}, {percent(rule.share)}"
     lines = [f"In the largest region ({rows}) the network is"]
     for k in range(min(_FORMULAS, len(rule.view))):
-        text = f"{score_name(findings, rule.view.names[k])} = {rule.formula(k, max_terms=_TERMS)}"
+        formula = rule.reading(k, max_terms=_TERMS).text()
+        text = f"{score_name(findings, rule.view.names[k])} = {formula}"
         lines.append(_filled(text, indent="    "))
     if rule.conditions:
         n_conditions = counted(len(rule.conditions), "condition")

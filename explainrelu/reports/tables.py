@@ -97,6 +97,8 @@ _CONTRACT: dict[str, dict[str, str]] = {
         "value": _STR,
         "lower": _FLOAT,
         "upper": _FLOAT,
+        "lower_is": _STR,
+        "upper_is": _STR,
         "levels": _STR,
         "unit": _STR,
     },
@@ -127,6 +129,7 @@ _CONTRACT: dict[str, dict[str, str]] = {
         "unit": _STR,
         "exactness": _STR,
         "imputed": _BOOL,
+        "baseline": _STR,
     },
     "performance": {
         "output": _STR,

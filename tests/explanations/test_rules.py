@@ -9,6 +9,7 @@ from explainrelu.explanations.rules import extract_rules
 from explainrelu.geometry.box import Box
 from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import ReluNetwork
+from explainrelu.network.reading import read
 from explainrelu.network.schema import InputSchema
 from explainrelu.rewrites.convert import convert
 from tests import models
@@ -114,6 +115,7 @@ def test_the_rule_of_one_row_says_how_far_each_feature_can_move():
     box = Box([0.0], [100.0])
     table = extract_rules(AGES, [[50.0]], domain=box).ranges()
     assert table[["feature", "lower", "upper"]].values.tolist() == [["age", 40.0, 100.0]]
+    assert table[["lower_is", "upper_is"]].values.tolist() == [["border", "domain"]]
 
 
 def test_inside_its_range_the_formula_holds_and_beyond_it_does_not():
@@ -208,3 +210,31 @@ def test_the_ranges_recorded_at_import_are_a_domain():
     network = convert(model, X).source
     rules = extract_rules(network, X.iloc[[0]])
     np.testing.assert_array_equal(rules.regions.domain.lower, X.min())
+
+
+def test_terms_that_are_not_written_move_a_condition_by_no_more_than_it_says():
+    model, X, _ = models.loans()
+    rules = extract_rules(model, X, max_rules=3)
+    points = rules.regions.network.schema.encode(X)
+    told = 0
+    for rule in rules:
+        for condition in rule.conditions:
+            if " ± " not in condition.text:
+                continue
+            told += 1
+            reading = read(
+                condition.weight,
+                -condition.bound,
+                rules.regions.network.schema,
+                rule.domain,
+                at=rule.example,
+                max_terms=5,
+            )
+            shown = {term.name: term.coefficient for term in reading.terms}
+            names = rules.regions.network.schema.input_names
+            kept = np.array([shown.get(name, 0.0) for name in names])
+            inside = rule.domain.contains(points)
+            exact = points[inside] @ condition.weight - condition.bound
+            written = points[inside] @ kept + reading.constant
+            assert np.abs(exact - written).max(initial=0.0) <= reading.slack * (1 + 1e-9)
+    assert told > 5

@@ -71,7 +71,10 @@ MANIFEST_LIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "unknown kind": (put("schema", "columns", 0, "kind", value="odd"), "one of numeric, cat"),
     "kind a list": (put("schema", "columns", 0, "kind", value=["x"]), "one of numeric, cat"),
     "kind changed": (put("schema", "columns", 1, "kind", value="unused"), "network that fits"),
-    "ordinal without codes": (put("schema", "columns", 1, "kind", value="ordinal"), "one code a level"),
+    "ordinal without codes": (
+        put("schema", "columns", 1, "kind", value="ordinal"),
+        "one code a",
+    ),
     "numeric fill": (put("schema", "columns", 0, "imputes", value=True), "filled with a number"),
     "twice a name": (put("schema", "columns", 1, "name", value="age"), "must differ"),
     "name a number": (put("schema", "columns", 0, "name", value=5), "of type str, got 5"),

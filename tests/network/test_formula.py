@@ -72,14 +72,6 @@ def test_terms_stand_in_the_order_of_their_effect():
     assert linear_text(weight, NAMES, scale=scale) == "a - 30 * b + 2 * c"
 
 
-def test_terms_beyond_the_limit_are_counted():
-    weight = np.array([1.0, 2.0, 3.0])
-    assert linear_text(weight, NAMES, max_terms=1) == "3 * c + 2 smaller terms"
-    assert linear_text(weight, NAMES, max_terms=3) == "3 * c + 2 * b + a"
-    assert "1 smaller term" in linear_text(weight, NAMES, max_terms=2)
-    assert "terms" not in linear_text(weight, NAMES, max_terms=2)
-
-
 def test_a_form_of_zeros_is_written_zero():
     assert linear_text(np.zeros(3), NAMES) == "0"
     assert formula_text(np.zeros(3), -1.5, NAMES) == "-1.5"

@@ -11,7 +11,12 @@ import numpy as np
 
 from explainrelu.arrays import FloatArray, IntArray
 from explainrelu.geometry.box import Box
-from explainrelu.network.formula import readable_form
+from explainrelu.network.formula import (
+    formula_text,
+    linear_text,
+    number_text,
+    readable_form,
+)
 from explainrelu.network.schema import InputSchema
 
 __all__ = ["Reading", "Term", "read"]
@@ -51,6 +56,25 @@ class Reading:
     n_held: int
     slack: float
     nearly_all: bool
+
+    def text(self, *, right: str = "") -> str:
+        """The form written out; with ``right`` as a relation, the constant on the other side.
+
+        ``age > 40 ± 0.3``: the terms that are held can move the right-hand side by at most 0.3
+        anywhere in the domain. Where they can move it by much, they are counted instead.
+        """
+        names = [term.name for term in self.terms]
+        weight = np.array([term.coefficient for term in self.terms])
+        order = np.arange(weight.size, 0, -1) / np.abs(weight)  # as they stand: largest first
+        note = ""
+        if self.n_held:
+            plural = "s" if self.n_held > 1 else ""
+            counted = f" ({self.n_held} more term{plural}, held)"
+            note = f" ± {number_text(self.slack, digits=2)}" if self.nearly_all else counted
+        if right:
+            left = linear_text(weight, names, scale=order)
+            return f"{left} {right} {number_text(-self.constant)}{note}"
+        return f"{formula_text(weight, self.constant, names, scale=order)}{note}"
 
 
 def read(

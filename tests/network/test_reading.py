@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from explainrelu.geometry.box import Box
 from explainrelu.network.column import Column, ColumnKind
+from explainrelu.network.reading import read
 from explainrelu.network.schema import InputSchema
-from explainrelu.reports.reading import read
 from tests.strategies import arrays
 
 SCHEMA = InputSchema.numeric(["a", "b", "c", "d"])
@@ -57,3 +57,17 @@ def test_levels_are_counted_from_the_first():
     found = read(np.array([5.0, 5.5]), 1.0, schema, domain, at=np.array([1, 0]), max_terms=3)
     assert [(term.name, term.coefficient) for term in found.terms] == [("job = nurse", 0.5)]
     assert found.constant == 6.0
+
+
+def test_a_form_is_written_by_its_largest_terms_with_what_the_others_can_change():
+    domain = Box([0.0] * 4, [1.0] * 4)
+    weight = np.array([0.001, 5.0, -2.0, 0.002])
+    found = read(weight, 1.0, SCHEMA, domain, at=np.full(4, 0.5), max_terms=3)
+    assert found.text() == "1.002 + 5 * b - 2 * c ± 0.0015"
+    assert found.text(right=">") == "5 * b - 2 * c > -1.002 ± 0.0015"
+
+
+def test_terms_that_matter_are_counted_rather_than_told_as_a_bound():
+    domain = Box([0.0] * 4, [1.0] * 4)
+    found = read(np.ones(4), 0.0, SCHEMA, domain, at=np.zeros(4), max_terms=2)
+    assert found.text() == "0 + a + b (2 more terms, held)"
