@@ -35,7 +35,7 @@ bench: $(VENV)/.test ## run the benchmarks
 	@$(PYTEST) benchmarks -m "" --benchmark-only
 
 tutorials: $(VENV)/.test ## run the tutorials again and keep their new outputs
-	@$(PYTEST) --nbmake --overwrite tutorials
+	@$(BIN)/python tests/run_tutorials.py
 
 docs: $(VENV)/.docs ## write the API pages to docs/api/
 	@$(BIN)/python -m pdoc --docformat numpy --math --output-directory docs/api explainrelu

@@ -1,5 +1,7 @@
 """The dispatch that every public function calls first."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,11 @@ __all__ = ["import_model"]
 
 
 def import_model(
-    model: Any, X: Any = None, *, tolerances: Tolerances = DEFAULT_TOLERANCES
+    model: Any,
+    X: Any = None,
+    *,
+    units: Mapping[str, str] | None = None,
+    tolerances: Tolerances = DEFAULT_TOLERANCES,
 ) -> ReluNetwork:
     """The network of any supported model.
 
@@ -27,6 +33,9 @@ def import_model(
     X : (n_samples, n_columns), optional
         Raw rows. With them the import is checked against the model's own scores and the
         ranges of the columns are recorded.
+    units
+        Unit of some of the raw columns by name; they then stand in every table made from the
+        network.
 
     Returns
     -------
@@ -49,6 +58,13 @@ def import_model(
     >>> import_model(model.fit([[0.0], [1.0]], [0.0, 1.0])).widths
     (4,)
     """
+    network = _network_of(model, X, tolerances)
+    if units is None:
+        return network
+    return replace(network, schema=network.schema.with_units(units))
+
+
+def _network_of(model: Any, X: Any, tolerances: Tolerances) -> ReluNetwork:
     if isinstance(model, (str, Path)):
         return _from_path(Path(model), X, tolerances)
     if isinstance(model, ReluNetwork):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from explainrelu.errors import ArchiveError, InputTypeError
+from explainrelu.errors import ArchiveError, ColumnsError, InputTypeError
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
 from tests.importers.pipelines import case, tables
@@ -79,3 +79,16 @@ def test_a_folder_is_no_model_file(tmp_path: Path):
 def test_scikit_learn_models_need_no_torch(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     assert import_model(case("bare").model).widths == (5, 4)
+
+
+def test_units_given_at_import_stand_in_the_tables_made_from_the_network():
+    network = import_model(
+        ReluNetwork.from_weights([[[2.0]], [[1.0]]], [[0.0], [0.0]]), units={"x0": "years"}
+    )
+    assert network.schema.column("x0").unit == "years"
+
+
+def test_a_unit_of_no_column_is_refused():
+    network = ReluNetwork.from_weights([[[2.0]], [[1.0]]], [[0.0], [0.0]])
+    with pytest.raises(ColumnsError, match="'age'"):
+        import_model(network, units={"age": "years"})
