@@ -3,7 +3,7 @@
 import numpy as np
 
 from explainrelu.geometry.box import Box
-from explainrelu.importers.archive import Archive, ArchivedRegions
+from explainrelu.importers.archive.archive import Archive, ArchivedRegions
 from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 from explainrelu.network.outputs import Link, OutputSchema, Task

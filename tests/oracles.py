@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from explainrelu.importers.graph import Graph
+from explainrelu.importers.operators.graph import Graph
 from explainrelu.network.network import Layer, ReluNetwork
 
 Number = float | int | Fraction

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from explainrelu.importers.graph import Graph, Node
+from explainrelu.importers.operators.graph import Graph, Node
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema

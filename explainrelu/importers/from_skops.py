@@ -17,7 +17,7 @@ from typing import Any
 from zipfile import ZipFile
 
 from explainrelu.errors import ArchiveError, MissingDependencyError, ModelError
-from explainrelu.importers.model_file import LARGEST_FILE, read_model_file
+from explainrelu.importers.archive.model_file import LARGEST_FILE, read_model_file
 
 __all__ = ["TRUSTED_TYPES", "from_skops"]
 

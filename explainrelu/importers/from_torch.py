@@ -19,8 +19,8 @@ from explainrelu.errors import (
     ModelError,
 )
 from explainrelu.importers.check import checked
-from explainrelu.importers.graph import Graph, Node
-from explainrelu.importers.lowering import Chain, lower
+from explainrelu.importers.operators.graph import Graph, Node
+from explainrelu.importers.operators.lowering import Chain, lower
 from explainrelu.importers.torch_modules import (
     INPUT,
     NUMBER_FORMATS,

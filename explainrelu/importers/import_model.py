@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from explainrelu.errors import ArchiveError, InputTypeError
-from explainrelu.importers.archive import read_archive
+from explainrelu.importers.archive.archive import read_archive
 from explainrelu.importers.from_sklearn import from_sklearn, is_sklearn_estimator
 from explainrelu.importers.from_skops import from_skops
 from explainrelu.importers.from_torch import from_torch, is_torch_module

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from explainrelu.errors import ModelError, TrainingModeError, UnsupportedModelError
-from explainrelu.importers.graph import Node
+from explainrelu.importers.operators.graph import Node
 
 __all__ = ["INPUT", "NUMBER_FORMATS", "folded_steps", "number_formats", "read_modules"]
 

@@ -24,7 +24,7 @@ from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import Task
 from explainrelu.reports.facts import columns_frame, model_frame, provenance_frame
 from explainrelu.reports.findings import Findings
-from explainrelu.reports.page import page
+from explainrelu.reports.page.page import page
 from explainrelu.reports.performance import performance, target_frame
 from explainrelu.reports.summary import summary
 from explainrelu.reports.tables import TABLES, in_contract

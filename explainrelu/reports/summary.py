@@ -3,9 +3,9 @@
 from textwrap import fill
 from typing import Any
 
-from explainrelu.reports.cards import score_name
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.numbers import count, counted, merit, percent
+from explainrelu.reports.page.cards import score_name
 from explainrelu.reports.statements import Direction, direction, verdict
 from explainrelu.reports.tables import rows_of
 

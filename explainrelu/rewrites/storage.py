@@ -5,7 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from explainrelu.importers.archive import Archive, ArchivedRegions, read_archive, write_archive
+from explainrelu.importers.archive.archive import (
+    Archive,
+    ArchivedRegions,
+    read_archive,
+    write_archive,
+)
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
 from explainrelu.regions.region_set import RegionSet

@@ -29,8 +29,7 @@ class Node:
     Attributes
     ----------
     op
-        The operator, a key of :data:`explainrelu.importers.lowering.OPERATORS` where it is
-        supported.
+        The operator, a key of ``OPERATORS`` in ``lowering.py`` where it is supported.
     inputs
         Names of the values it takes, in the operator's order.
     output

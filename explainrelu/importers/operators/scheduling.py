@@ -13,8 +13,8 @@ import numpy as np
 
 from explainrelu.arrays import FloatArray, IntArray
 from explainrelu.errors import ModelError
-from explainrelu.importers.carrying import COMPUTED, fewest_carried
-from explainrelu.importers.values import AffineVector, Matrix, RectifiedVector, Vector
+from explainrelu.importers.operators.carrying import COMPUTED, fewest_carried
+from explainrelu.importers.operators.values import AffineVector, Matrix, RectifiedVector, Vector
 from explainrelu.network.network import AffineMap, Layer
 
 __all__ = ["schedule"]
@@ -51,7 +51,7 @@ def schedule(output: Vector, n_inputs: int) -> tuple[tuple[Layer, ...], AffineMa
 
     Examples
     --------
-    >>> from explainrelu.importers.values import InputVector
+    >>> from explainrelu.importers.operators.values import InputVector
     >>> x = InputVector(1)
     >>> magnitude = AffineVector(
     ...     ((np.array([[2.0]]), RectifiedVector(x)), (np.array([[-1.0]]), x)), np.zeros(1)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from explainrelu.arrays import FloatArray, IntArray
-from explainrelu.importers.graph import Shape
+from explainrelu.importers.operators.graph import Shape
 
 __all__ = [
     "AffineVector",

@@ -2,8 +2,13 @@ import numpy as np
 import pytest
 
 from explainrelu.errors import ModelError
-from explainrelu.importers.scheduling import schedule
-from explainrelu.importers.values import AffineVector, InputVector, RectifiedVector, Vector
+from explainrelu.importers.operators.scheduling import schedule
+from explainrelu.importers.operators.values import (
+    AffineVector,
+    InputVector,
+    RectifiedVector,
+    Vector,
+)
 from tests.strategies import SLOPES
 
 RNG = np.random.default_rng(0)

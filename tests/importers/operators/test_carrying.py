@@ -5,8 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from explainrelu.importers.carrying import COMPUTED, LOST, fewest_carried
-from explainrelu.importers.values import AffineVector, InputVector, Matrix, Vector, diagonal
+from explainrelu.importers.operators.carrying import COMPUTED, LOST, fewest_carried
+from explainrelu.importers.operators.values import (
+    AffineVector,
+    InputVector,
+    Matrix,
+    Vector,
+    diagonal,
+)
 
 Number = tuple[int, int]  # a vector and a position in it
 

@@ -19,7 +19,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from explainrelu.arrays import BoolArray, IntArray
-from explainrelu.importers.values import AffineVector, Vector
+from explainrelu.importers.operators.values import AffineVector, Vector
 
 __all__ = ["COMPUTED", "LOST", "fewest_carried"]
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explainrelu.importers.values import (
+from explainrelu.importers.operators.values import (
     AffineVector,
     InputVector,
     Value,

@@ -14,9 +14,9 @@ import pytest
 from sklearn.neural_network import MLPClassifier
 
 from explainrelu.certificate import Check, Exactness, Status
-from explainrelu.reports import page as module
-from explainrelu.reports.cards import worked_row
-from explainrelu.reports.page import page
+from explainrelu.reports.page import page as module
+from explainrelu.reports.page.cards import worked_row
+from explainrelu.reports.page.page import page
 from explainrelu.reports.report import report
 from tests import models
 from tests.reports.samples import MODELS, MORNING, sample

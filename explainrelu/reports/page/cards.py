@@ -15,9 +15,9 @@ from explainrelu.network.formula import readable_form
 from explainrelu.network.outputs import Task
 from explainrelu.network.reading import Reading, read
 from explainrelu.network.schema import InputSchema
-from explainrelu.reports.charts import range_strip, step_bar
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.numbers import count, counted, number, percent, plain, signed
+from explainrelu.reports.page.charts import range_strip, step_bar
 from explainrelu.reports.tables import rows_of
 
 __all__ = ["cards", "coefficient_map", "score_name", "shown_unit", "worked_row"]

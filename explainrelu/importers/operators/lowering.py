@@ -16,9 +16,9 @@ from scipy import sparse
 
 from explainrelu.arrays import FloatArray
 from explainrelu.errors import ModelError, UnsupportedModelError
-from explainrelu.importers.graph import Graph, Node, Shape
-from explainrelu.importers.scheduling import schedule
-from explainrelu.importers.values import (
+from explainrelu.importers.operators.graph import Graph, Node, Shape
+from explainrelu.importers.operators.scheduling import schedule
+from explainrelu.importers.operators.values import (
     InputVector,
     Value,
     affine,

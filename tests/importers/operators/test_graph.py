@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from explainrelu.errors import ModelError
-from explainrelu.importers.graph import Attribute, Graph, Node
+from explainrelu.importers.operators.graph import Attribute, Graph, Node
 
 
 def node(op: str, inputs: str, output: str, **attributes: Attribute) -> Node:

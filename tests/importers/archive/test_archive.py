@@ -21,8 +21,13 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from explainrelu.certificate import Certificate, Check, Exactness, Status
 from explainrelu.errors import ArchiveError, ArgumentError, OutputError, SizeError
 from explainrelu.geometry.box import Box
-from explainrelu.importers import archive as archive_module
-from explainrelu.importers.archive import Archive, ArchivedRegions, read_archive, write_archive
+from explainrelu.importers.archive import archive as archive_module
+from explainrelu.importers.archive.archive import (
+    Archive,
+    ArchivedRegions,
+    read_archive,
+    write_archive,
+)
 from explainrelu.importers.from_sklearn import from_sklearn
 from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import AffineMap, Layer, Origin, ReluNetwork

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from explainrelu.reports.cards import cards, coefficient_map, worked_row
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.numbers import counted
-from explainrelu.reports.sections import (
+from explainrelu.reports.page.cards import cards, coefficient_map, worked_row
+from explainrelu.reports.page.sections import (
     agreement,
     checks,
     columns,

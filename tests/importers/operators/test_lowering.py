@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explainrelu.errors import ModelError, UnsupportedModelError
-from explainrelu.importers.graph import Attribute, Graph, Node
-from explainrelu.importers.lowering import LINKS, OPERATORS, Chain, lower
+from explainrelu.importers.operators.graph import Attribute, Graph, Node
+from explainrelu.importers.operators.lowering import LINKS, OPERATORS, Chain, lower
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import Link, OutputSchema
 from explainrelu.network.schema import InputSchema

@@ -7,7 +7,7 @@ import pytest
 
 from explainrelu.certificate import Certificate, Check, Exactness, Status
 from explainrelu.errors import ArchiveError, InputTypeError
-from explainrelu.importers.plain_records import from_plain, to_plain
+from explainrelu.importers.archive.plain_records import from_plain, to_plain
 from explainrelu.network.column import Column, ColumnKind, Level
 from explainrelu.network.network import Origin
 

@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from explainrelu.errors import ArchiveError
-from explainrelu.importers.archive import read_archive, write_archive
+from explainrelu.importers.archive.archive import read_archive, write_archive
 from tests.archives import assert_same, small_archive
 
 

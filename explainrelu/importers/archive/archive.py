@@ -20,9 +20,9 @@ from explainrelu.arrays import ByteArray, FloatArray, IntArray, frozen, frozen_f
 from explainrelu.certificate import Certificate
 from explainrelu.errors import ArchiveError, ArgumentError, ExplainReluError, SizeError
 from explainrelu.geometry.box import Box
-from explainrelu.importers.model_file import LARGEST_FILE, read_model_file, write_model_file
-from explainrelu.importers.plain_records import from_plain, refusal, to_plain
-from explainrelu.importers.sealed_zip import seal, unseal
+from explainrelu.importers.archive.model_file import LARGEST_FILE, read_model_file, write_model_file
+from explainrelu.importers.archive.plain_records import from_plain, refusal, to_plain
+from explainrelu.importers.archive.sealed_zip import seal, unseal
 from explainrelu.network.network import AffineMap, Layer, Origin, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema

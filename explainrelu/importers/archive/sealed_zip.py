@@ -12,7 +12,7 @@ from io import BytesIO
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from explainrelu.errors import ArchiveError
-from explainrelu.importers.plain_records import refusal
+from explainrelu.importers.archive.plain_records import refusal
 
 __all__ = ["seal", "unseal"]
 

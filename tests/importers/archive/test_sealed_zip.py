@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explainrelu.errors import ArchiveError
-from explainrelu.importers.sealed_zip import seal, unseal
+from explainrelu.importers.archive.sealed_zip import seal, unseal
 
 LIMITS = {"a": 100, "b": 100}
 MEMBERS = {"a": b"alpha", "b": b"\x00\x01"}

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from explainrelu.reports.charts import bar, histogram, range_strip, share_curve, step_bar
+from explainrelu.reports.page.charts import bar, histogram, range_strip, share_curve, step_bar
 
 
 def percents(svg, name):

@@ -8,10 +8,10 @@ import pandas as pd
 from explainrelu.certificate import Check, Status
 from explainrelu.explanations.agreement import Comparison
 from explainrelu.network.outputs import Link
-from explainrelu.reports.cards import score_name, shown_unit
-from explainrelu.reports.charts import bar, histogram, share_curve
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.numbers import count, counted, merit, number, percent, plain
+from explainrelu.reports.page.cards import score_name, shown_unit
+from explainrelu.reports.page.charts import bar, histogram, share_curve
 from explainrelu.reports.statements import Direction, direction
 from explainrelu.reports.tables import rows_of
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from explainrelu.errors import ArchiveError, OutputError
-from explainrelu.importers import model_file
-from explainrelu.importers.model_file import read_model_file, write_model_file
+from explainrelu.importers.archive import model_file
+from explainrelu.importers.archive.model_file import read_model_file, write_model_file
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The `.xrelu` file: a network, and the regions of a rewrite, without pickle."""

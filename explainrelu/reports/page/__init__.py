@@ -1,0 +1,1 @@
+"""One self-contained HTML page: its content, its pictures, its style."""
