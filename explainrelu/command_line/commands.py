@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from explainrelu.certificate import Certificate
 from explainrelu.command_line.console import Console, records
 from explainrelu.command_line.inputs import Inputs, check_score, loaded, read_model
@@ -163,7 +165,8 @@ def explain_row(
     one = rows.iloc[[row]]
     background = rows if read.background is None else read.background
     found = explain(network, one, method=method, background=background, output=score)
-    domain = Box.from_data(rows, schema=network.schema)
+    points = [network.schema.encode(table) for table in (rows, background)]
+    domain = Box.from_data(np.vstack(points))
     ranges = extract_rules(network, one, domain=domain, output=score).ranges()
     moves = ranges[["feature", "lower", "upper", "levels"]]
     table = found.to_frame().assign(row=row).merge(moves, on="feature", how="left")

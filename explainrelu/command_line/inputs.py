@@ -160,7 +160,8 @@ def _names(table: TableFile, wanted: tuple[str, ...], inputs: Inputs) -> tuple[s
     if left == wanted or (by_position and len(left) == len(wanted)):
         return left
     if sorted(left) != sorted(wanted):
-        raise _mismatch(table, () if by_position else wanted, left, len(wanted))
+        shown = () if by_position else wanted
+        raise _mismatch(table, shown, left, len(wanted), targeted=bool(inputs.target))
     if not inputs.reorder:
         raise ColumnsError(
             f"{str(table.path)!r} has the model's columns in another order. Add --reorder to take "
@@ -170,7 +171,12 @@ def _names(table: TableFile, wanted: tuple[str, ...], inputs: Inputs) -> tuple[s
 
 
 def _mismatch(
-    table: TableFile, wanted: Sequence[str], left: Sequence[str], n_columns: int
+    table: TableFile,
+    wanted: Sequence[str],
+    left: Sequence[str],
+    n_columns: int,
+    *,
+    targeted: bool,
 ) -> ColumnsError:
     """What is missing, what is too much, and the option that would mend it."""
     missing = [name for name in wanted if name not in left]
@@ -182,9 +188,11 @@ def _mismatch(
         return ColumnsError(f"{text} Rename or add columns so that they match.")
     if not extra:
         return ColumnsError(f"{text} Split off the target with --target, or --drop columns.")
-    name = quote(extra[-1])
+    drops = " ".join(f"--drop {quote(name)}" for name in extra)
+    if targeted:
+        return ColumnsError(f"{text} Add {drops}.")
     return ColumnsError(
-        f"{text} Add --target {name} if that is what the model predicts, else --drop {name}."
+        f"{text} Add --target {quote(extra[-1])} if that is what the model predicts, else {drops}."
     )
 
 

@@ -35,7 +35,7 @@ _REPEATED_ROWS = 20
 _METHODS = ("auto", "exact", "permutation")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Comparison:
     """Our attributions beside SHAP's.
 
@@ -65,6 +65,9 @@ class Comparison:
     shap_base_values: FloatArray
     rows: IntArray
 
+    def __repr__(self) -> str:
+        return f"Comparison({self.rows.size} rows: .summary, .per_row, .reasons)"
+
     def to_frame(self) -> pd.DataFrame:
         """The table of agreement, one row a data row, output and ``k``."""
         return self.per_row
@@ -88,7 +91,7 @@ def compare_with_shap(
     method: str = "auto",
     max_rows: int | None = 200,
     ours: str = "local_linear",
-    k: Sequence[int] = (1, 3, 5),
+    k: int | Sequence[int] = (1, 3, 5),
     output: str | Sequence[str] | None = None,
     random_state: int = 0,
     tolerances: Tolerances = DEFAULT_TOLERANCES,
@@ -141,7 +144,8 @@ def compare_with_shap(
     >>> float(comparison.summary.feature_agreement.min())
     1.0
     """
-    _check_arguments(method, ours, max_rows)
+    k = (k,) if isinstance(k, int) else tuple(k)
+    _check_arguments(method, ours, max_rows, k)
     network = import_model(model, X, tolerances=tolerances)
     frame, view = network.schema.frame(X), network.outputs.view(output)
     rng = np.random.default_rng(random_state)
@@ -169,7 +173,9 @@ def compare_with_shap(
     )
 
 
-def _check_arguments(method: str, ours: str, max_rows: int | None) -> None:
+def _check_arguments(method: str, ours: str, max_rows: int | None, k: tuple[int, ...]) -> None:
+    if not k or min(k) < 1:
+        raise ArgumentError(f"k must be whole numbers of at least 1, got {k}.")
     if method not in _METHODS:
         raise ArgumentError(f"method must be one of {', '.join(_METHODS)}, got {method!r}.")
     if ours not in METHODS:

@@ -14,7 +14,7 @@ from explainrelu.tolerances import Tolerances
 __all__ = ["Explanation", "additivity"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Explanation:
     """Attributions of raw rows, in raw columns.
 
@@ -60,6 +60,10 @@ class Explanation:
     imputed: BoolArray
     exactness: Exactness
     certificate: Certificate
+
+    def __repr__(self) -> str:
+        size = f"{len(self)} rows, {self.data.shape[1]} columns"
+        return f"Explanation({self.method} of {', '.join(self.view.names)}: {size})"
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -111,7 +115,8 @@ class Explanation:
     def to_shap(self) -> Any:
         """The same as a ``shap.Explanation``, so that every shap plot works on it.
 
-        ``data`` holds the raw, unscaled values.
+        ``data`` holds the raw, unscaled values. shap's plots label any base value ``E[f(X)]`` and
+        any value "SHAP value"; here they are what ``base_meaning`` and ``method`` say.
         """
         import shap
 

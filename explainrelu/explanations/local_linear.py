@@ -12,6 +12,7 @@ import numpy as np
 
 from explainrelu.arrays import FloatArray
 from explainrelu.certificate import Certificate, Exactness
+from explainrelu.errors import ArgumentError
 from explainrelu.explanations.baseline import baseline_numbers
 from explainrelu.explanations.explanation import Explanation, additivity
 from explainrelu.importers.import_model import import_model
@@ -55,6 +56,11 @@ def local_linear(
         ``base_values + values.sum(axis=1)`` is the raw score, up to rounding. A column that
         the formula does not use, or that stands at its baseline, gets zero.
 
+    Raises
+    ------
+    ArgumentError
+        For a single row without a baseline or a background to take one from.
+
     Notes
     -----
     Exact in the row's region. On a region's boundary the pattern rule ``z > 0`` decides which
@@ -70,6 +76,12 @@ def local_linear(
     schema, view = network.schema, network.outputs.view(output)
     frame = schema.frame(X)
     numbers = schema.numbers(frame)
+    if baseline is None and background is None and len(frame) == 1:
+        raise ArgumentError(
+            "A baseline must be taken over several rows, got a single one, which would be its own "
+            "baseline and leave nothing to explain. Pass background=X, the rows it was taken from, "
+            "or a baseline."
+        )
     rows = numbers if background is None else schema.numbers(background)
     start = baseline_numbers(schema, baseline, rows)[None]
     points = schema.spread(numbers)

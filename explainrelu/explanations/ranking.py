@@ -49,7 +49,8 @@ def rank_features(
     X : (n_samples, n_columns)
         Raw rows.
     by
-        One of the three formulas.
+        One of the three formulas. ``effect`` weighs a column by its spread, so a heavy-tailed one
+        comes high; ``contribution`` says what the columns do in these very rows.
     output
         Which scores; every one by default.
 
@@ -78,6 +79,11 @@ def rank_features(
     network = import_model(model, X, tolerances=tolerances)
     schema, view = network.schema, network.outputs.view(output)
     numbers = schema.numbers(X)
+    if numbers.shape[0] == 1 and by != "coefficient":
+        raise ArgumentError(
+            "A ranking must be taken over several rows, got a single one. Hand over the data, or "
+            "use explain(model, row, background=X) for one row."
+        )
     regions = regions_of_points(network, schema.spread(numbers))
     size, mean, positive = _aggregate(regions, view, numbers, by)
     if by == "effect":

@@ -178,11 +178,25 @@ def ranges_frame(rule: Rule) -> pd.DataFrame:
             levels = ", ".join(_levels_inside(rule, column, int(start)))
             rows.append((name, column.name, shown, np.nan, np.nan, "", "", levels, ""))
         elif column.kind is not ColumnKind.UNUSED:
-            value = number_text(float(inputs[0]), digits=12)
+            value = _value_text(column, float(inputs[0]))
             at_domain = moves[start] == (polytope.box.lower[start], polytope.box.upper[start])
             ends = np.where(at_domain, "domain", "border").tolist()
-            rows.append((name, column.name, value, *moves[start], *ends, "", column.unit))
+            levels = ", ".join(_levels_between(column, *moves[start]))
+            rows.append((name, column.name, value, *moves[start], *ends, levels, column.unit))
     return pd.DataFrame(rows, columns=list(_RANGE_DTYPES)).astype(_RANGE_DTYPES)
+
+
+def _value_text(column: Column, value: float) -> str:
+    """The raw value: a number, or the level of an ordinal column's code."""
+    if column.kind is ColumnKind.ORDINAL and value in column.codes:
+        return level_text(column.levels[column.codes.index(value)])
+    return number_text(value, digits=12)
+
+
+def _levels_between(column: Column, lower: float, upper: float) -> list[str]:
+    """The levels of an ordinal column whose codes lie in an interval; none for a number."""
+    pairs = zip(column.levels, column.codes, strict=False)
+    return [level_text(level) for level, code in pairs if lower <= code <= upper]
 
 
 def _levels_inside(rule: Rule, column: Column, start: int) -> list[str]:

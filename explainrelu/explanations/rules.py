@@ -30,7 +30,7 @@ from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 __all__ = ["RuleSet", "extract_rules"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RuleSet:
     """The rules of some regions, most visited first.
 
@@ -54,6 +54,10 @@ class RuleSet:
     total_rows: int
     tolerances: Tolerances = DEFAULT_TOLERANCES
     _rules: dict[int, Rule] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        rows = f"{int(self.regions.counts.sum())} of {self.total_rows} rows"
+        return f"RuleSet({len(self)} of {self.n_regions_found} regions, {rows})"
 
     def __len__(self) -> int:
         return len(self.regions)
@@ -213,15 +217,17 @@ def extract_rules(
     >>> print(extract_rules(network, [[0.0], [2.0], [3.0]]).to_frame().formula.tolist())
     ['-1.5 + 2 * x0', '0.5']
     """
-    if max_rules is not None and max_rules < 1:
-        raise ArgumentError(f"max_rules must be at least 1 or None, got {max_rules}.")
+    if max_rules is not None and (max_rules < 1 or int(max_rules) != max_rules):
+        raise ArgumentError(
+            f"max_rules must be a whole number of at least 1 or None, got {max_rules}."
+        )
     if X is None and not isinstance(model, ThreeLayerNetwork):
         raise ArgumentError(
             "extract_rules needs rows whose regions get a rule: extract_rules(model, X). Only a "
             "converted model, convert(model, X), brings its regions with it."
         )
     regions = _regions(model, X, domain, background, tolerances)
-    kept = np.arange(len(regions) if max_rules is None else min(max_rules, len(regions)))
+    kept = np.arange(len(regions) if max_rules is None else min(int(max_rules), len(regions)))
     view = regions.network.outputs.view(output)
     total = int(regions.counts.sum())
     return RuleSet(regions.chosen(kept), view, len(regions), total, tolerances)
@@ -235,6 +241,11 @@ def _regions(
         return found if domain is None else replace(found, domain=domain)
     network = import_model(model, X, tolerances=tolerances)
     points = network.schema.encode(X)
+    if domain is not None and domain.n_inputs != network.n_inputs:
+        raise ArgumentError(
+            f"domain must have the network's {network.n_inputs} inputs, got {domain.n_inputs}. "
+            "Box.from_data(X, schema=network.schema) makes one from raw rows."
+        )
     network = replace(network, schema=network.schema.with_ranges(points))
     if domain is None:
         around = [points, network.schema.recorded_corners(points)]

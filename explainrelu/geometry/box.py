@@ -77,7 +77,12 @@ class Box:
         if schema is None and (np.ndim(X) != 2 or len(X) == 0):
             shape = np.shape(X)
             raise ArgumentError(f"X must be (n_samples, n_inputs) with rows, got {shape}.")
-        points = frozen_floats(X, 2, "X") if schema is None else schema.encode(X)
+        try:
+            points = frozen_floats(X, 2, "X") if schema is None else schema.encode(X)
+        except ArgumentError as error:
+            raise ArgumentError(
+                f"{error} For raw rows pass schema=import_model(model).schema."
+            ) from error
         lower, upper = points.min(axis=0), points.max(axis=0)
         slack = margin * (upper - lower)
         return cls(lower - slack, upper + slack)

@@ -9,7 +9,7 @@ from explainrelu.geometry.box import Box
 from explainrelu.network.column import ColumnKind
 from explainrelu.network.schema import InputSchema
 
-__all__ = ["formula_text", "linear_text", "number_text", "readable_form"]
+__all__ = ["formula_text", "linear_text", "number_text", "readable_form", "shown_name"]
 
 
 def number_text(value: float, *, digits: int = 4) -> str:
@@ -33,7 +33,7 @@ def linear_text(
     ----------
     weight : (n_inputs,)
     names
-        One name an input; a name with ``=`` in it is an indicator and put in brackets.
+        One name an input, in brackets where it could be read as part of the formula.
     scale : (n_inputs,)
         Terms are ordered by ``|weight| * scale``, such as the width of the domain.
 
@@ -103,9 +103,21 @@ def readable_form(
     return weight, bias
 
 
+def shown_name(name: str) -> str:
+    """A name as it stands in a formula: in brackets where it could be read as part of it.
+
+    Examples
+    --------
+    >>> shown_name("mean radius"), shown_name("job = nurse"), shown_name("9")
+    ('mean radius', '[job = nurse]', '[9]')
+    """
+    plain = name[:1].isalpha() or name[:1] == "_"
+    return name if plain and not set(name) & set("=<>*+-±[]") else f"[{name}]"
+
+
 def _term(weight: float, name: str, digits: int) -> str:
     """One term without its sign; a coefficient of one is not written."""
-    shown = f"[{name}]" if " = " in name else name
+    shown = shown_name(name)
     return shown if abs(weight) == 1.0 else f"{number_text(abs(weight), digits=digits)} * {shown}"
 
 

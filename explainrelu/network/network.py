@@ -118,7 +118,7 @@ class Origin:
     versions: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ReluNetwork:
     """A piecewise-linear network in the one form every model becomes.
 
@@ -254,6 +254,10 @@ class ReluNetwork:
             digest.update(str(array.shape).encode())
             digest.update(array.tobytes())
         return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        widths = "-".join(map(str, (self.n_inputs, *self.widths, self.n_outputs)))
+        return f"ReluNetwork({widths}, from {self.origin.kind})"
 
     def __call__(self, X: Any) -> FloatArray:
         """Raw scores of raw rows: ``(n_samples,)`` or ``(n_samples, n_outputs)``."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -117,12 +118,12 @@ class OutputSchema:
             return cls(("score",))
         return cls(tuple(f"output {i}" for i in range(n_outputs)))
 
-    def view(self, output: str | Sequence[str] | None = None) -> ScoreView:
+    def view(self, output: Any = None) -> ScoreView:
         """The scores to explain.
 
         Parameters
         ----------
-        output
+        output : str, pair of str, or None
             ``None`` takes the default: every raw output, or for a multiclass model the
             centred logit of each class (its logit minus the mean of all, since logits are
             only defined up to a common shift). A name takes that raw output. A pair of names
@@ -134,6 +135,8 @@ class OutputSchema:
             Where a name is not among the outputs.
         """
         n_outputs = len(self.names)
+        if isinstance(output, (bool, int, float, np.generic)):
+            output = str(output)  # a class that is a number
         if output is None and self.task is Task.MULTICLASS:
             centred = np.eye(n_outputs) - 1.0 / n_outputs
             return self._view(self.names, "centred logit", centred)
@@ -141,9 +144,9 @@ class OutputSchema:
             return self._view(self.names, self._raw_scale, np.eye(n_outputs))
         if isinstance(output, str):
             return self._view((output,), self._raw_scale, self._row(output)[None])
-        if len(output) != 2:
+        if not isinstance(output, Sequence) or len(output) != 2:
             raise ArgumentError(f"output= takes a name or a pair of names, got {output!r}.")
-        first, second = output
+        first, second = (str(name) for name in output)
         row = self._row(first) - self._row(second)
         if self.task is Task.BINARY:
             row = row / 2.0  # logit(first) = -logit(second): half of their difference is the logit

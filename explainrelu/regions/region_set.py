@@ -27,7 +27,7 @@ __all__ = ["RegionSet", "near_zero"]
 _CHUNK_VALUES = 1 << 22  # 32 MB of coefficients at a time
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RegionSet:
     """Regions with distinct activation patterns, and how they were found.
 
@@ -76,6 +76,10 @@ class RegionSet:
         for array in (self.patterns, self.witnesses, self.counts, self.rows):
             frozen(array)
         object.__setattr__(self, "keys", frozen(pattern_keys(self.patterns)))
+
+    def __repr__(self) -> str:
+        how = "complete" if self.complete else "not complete"
+        return f"RegionSet({len(self)} regions {self.found_by}, {how})"
 
     def __len__(self) -> int:
         return int(self.patterns.shape[0])

@@ -336,6 +336,11 @@ class RankingDisplay:
         >>> display.ranking.feature.tolist()
         ['x1', 'x0']
         """
+        if not {"output", "feature", "importance"} <= set(ranking.columns):
+            raise ArgumentError(
+                "ranking must be a table of rank_features, got columns "
+                f"{', '.join(map(str, ranking.columns[:4]))}. For a model use from_estimator."
+            )
         names = list(dict.fromkeys(ranking["output"]))
         chosen = output or ("overall" if "overall" in names else names[0])
         if chosen not in names:

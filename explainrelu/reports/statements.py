@@ -47,7 +47,7 @@ def verdict(findings: Findings) -> str:
             f"{len(broken)} of {len(checks)} checks {verb} not hold: {names}. Do not rely on this "
             "report before that is understood."
         )
-    rows = f"On all {count(findings.n_rows)} rows" if findings.n_rows > 1 else "On the row"
+    rows = f"On all {count(findings.n_rows)} rows"
     if findings.drift is None:
         start = f"{rows} the three-layer network gives the network's own score;"
     else:
@@ -57,7 +57,19 @@ def verdict(findings: Findings) -> str:
             f"{rows} the imported network gives the model's own raw score{exactly}; its "
             "three-layer equivalent,"
         )
-    return f"All {len(checks)} checks hold. {start} the rules and the attributions are equal to it."
+    return (
+        f"All {len(checks)} checks hold. {start} the rules and the attributions are equal to it. "
+        f"{_coverage(findings)}"
+    )
+
+
+def _coverage(findings: Findings) -> str:
+    """How much of the data the rules in the report speak for."""
+    rules = findings.rules
+    share = percent(float(rules.regions.counts.sum()) / max(1, rules.total_rows))
+    regions = counted(rules.n_regions_found, "region")
+    n_rules = counted(len(rules), "rule")
+    return f"The {n_rules} of this report cover {share} of the rows, which lie in {regions}."
 
 
 def direction(row: Any) -> Direction:

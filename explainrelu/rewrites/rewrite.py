@@ -16,6 +16,7 @@ class Reach(StrEnum):
     """How far the equality of source and result goes."""
 
     EVERYWHERE = "exact everywhere"
+    LISTED = "exact on the listed regions"
     DOMAIN = "exact on a domain"
     BOUNDED = "within a stated bound"
 
@@ -27,7 +28,7 @@ class Guarantee:
     Attributes
     ----------
     reach
-        Everywhere, on a domain, or within a bound.
+        Everywhere, on listed regions, on a domain, or within a bound.
     statement
         The guarantee in words, with its domain.
     """

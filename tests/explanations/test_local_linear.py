@@ -147,3 +147,8 @@ def test_many_rows_are_the_same_as_one_by_one(monkeypatch):
         alone = explain(model, X[i : i + 1], background=X)
         np.testing.assert_allclose(alone.values[0], together.values[i], rtol=1e-12, atol=1e-12)
         assert alone.regions[0] == together.regions[i]
+
+
+def test_a_single_row_is_not_its_own_baseline():
+    with pytest.raises(ArgumentError, match=r"taken over several rows.*background=X"):
+        local_linear(JOB_NETWORK, JOB_ROWS[:1])

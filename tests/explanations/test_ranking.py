@@ -110,3 +110,10 @@ def test_another_way_is_refused_with_the_known_ones():
     model, X, _ = models.iris()
     with pytest.raises(ArgumentError, match="one of effect, contribution, coefficient, got 'gain'"):
         rank_features(model, X, by="gain")
+
+
+def test_a_single_row_has_no_spread_to_rank_by():
+    model, X, _ = models.iris()
+    with pytest.raises(ArgumentError, match="several rows, got a single one"):
+        rank_features(model, X[:1])
+    assert (rank_features(model, X[:1], by="coefficient")["importance"] > 0).any()

@@ -189,7 +189,7 @@ def test_rules_need_rows_or_a_converted_model():
 
 
 def test_max_rules_must_be_positive():
-    with pytest.raises(ArgumentError, match="max_rules must be at least 1 or None, got 0"):
+    with pytest.raises(ArgumentError, match="whole number of at least 1 or None, got 0"):
         extract_rules(AGES, [[1.0]], max_rules=0)
 
 
@@ -238,3 +238,18 @@ def test_terms_that_are_not_written_move_a_condition_by_no_more_than_it_says():
             written = points[inside] @ kept + reading.constant
             assert np.abs(exact - written).max(initial=0.0) <= reading.slack * (1 + 1e-9)
     assert told > 5
+
+
+def test_an_ordinal_column_is_told_by_its_levels():
+    size = Column("size", ColumnKind.ORDINAL, levels=("S", "M", "L"), codes=(0.0, 1.0, 2.0))
+    network = ReluNetwork.from_weights(
+        [[[1.0]], [[3.0]]], [[-1.5], [1.0]], schema=InputSchema((size,))
+    )
+    X = pd.DataFrame({"size": ["S", "M", "L"]})
+    table = extract_rules(network, X).ranges()
+    assert table[["value", "levels"]].values.tolist() == [["S", "S, M"], ["L", "L"]]
+
+
+def test_a_domain_of_another_width_is_refused():
+    with pytest.raises(ArgumentError, match="domain must have the network's 1 inputs, got 2"):
+        extract_rules(AGES, [[50.0]], domain=Box([0.0, 0.0], [1.0, 1.0]))

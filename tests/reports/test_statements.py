@@ -38,9 +38,9 @@ def test_verdict_says_over_how_many_rows_and_how_near():
 
 def test_verdict_of_a_network_that_was_not_imported_does_not_speak_of_the_model():
     network = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]])
-    found = report(network, [[1.0]], shap=False).findings
+    found = report(network, [[1.0], [2.0]], shap=False).findings
     assert found.drift is None
-    assert "On the row the three-layer network gives the network's own score" in verdict(found)
+    assert "On all 2 rows the three-layer network gives the network's own score" in verdict(found)
     assert "The imported network is the model" not in [s.what for s in statements(found)]
 
 

@@ -11,7 +11,7 @@ from explainrelu.explanations.conditions import Condition
 from explainrelu.explanations.rule import Rule
 from explainrelu.geometry.box import Box
 from explainrelu.network.column import Column, ColumnKind, level_text
-from explainrelu.network.formula import readable_form
+from explainrelu.network.formula import readable_form, shown_name
 from explainrelu.network.outputs import Task
 from explainrelu.network.reading import Reading, read
 from explainrelu.network.schema import InputSchema
@@ -134,7 +134,7 @@ def _terms(found: Reading, *, leading: bool) -> list[dict[str, str]]:
             {
                 "sign": sign,
                 "size": "" if size == 1.0 else number(size),
-                "name": term.name,
+                "name": shown_name(term.name),
                 "tone": "up" if term.coefficient > 0 else "down",
             }
         )
@@ -266,6 +266,9 @@ def worked_row(findings: Findings) -> dict[str, Any]:
         "base": signed(float(base)),
         "score": signed(float(score)),
         "base_meaning": e.base_meaning,
+        "baseline": ", ".join(
+            f"{name} {_value(value)}" for name, value in e.baseline.iloc[0].items()
+        ),
         "steps": _steps(labels, float(base), float(score)),
         "gap": number(abs(float(base + values.sum() - score)), 1),
         "link": _linked(findings, point, k),

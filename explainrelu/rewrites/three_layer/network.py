@@ -46,13 +46,13 @@ from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 __all__ = ["ThreeLayerNetwork"]
 
 _GUARANTEE = Guarantee(
-    Reach.EVERYWHERE,
+    Reach.LISTED,
     "equal to the source at every point of the listed cells, boundaries included; a point in no "
     "listed cell is reported as such",
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ThreeLayerNetwork(Rewrite):
     """An equal network of three hidden layers in which every weight has a meaning.
 
@@ -94,6 +94,10 @@ class ThreeLayerNetwork(Rewrite):
     regions: RegionSet
     certificate: Certificate = Certificate()
     guarantee: Guarantee = _GUARANTEE
+
+    def __repr__(self) -> str:
+        holds = "certificate holds" if self.certificate.holds else "not certified"
+        return f"ThreeLayerNetwork({self.n_cells} cells of {self.source!r}, {holds})"
 
     @property
     def result(self) -> "ThreeLayerNetwork":
