@@ -21,6 +21,7 @@ from explainrelu.tolerances import Tolerances
 __all__ = ["Condition", "conditions_of"]
 
 _TERMS_SHOWN = 5
+_ROUNDING = 1e-12  # of a row's largest term: below it nothing but rounding is left
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,13 +78,14 @@ def conditions_of(
     matter = polytope.irredundant(inside, tolerances=tolerances)
     distances = narrowed.distances(inside, domain.half_width)
     order = matter[np.argsort(distances[matter], kind="stable")]
-    halfspaces = [_halfspace(narrowed, polytope, i, inside, float(distances[i])) for i in order]
-    return (*levels, *halfspaces), domain
+    found = [_halfspace(narrowed, polytope, i, inside, float(distances[i])) for i in order]
+    return (*levels, *(condition for condition in found if condition is not None)), domain
 
 
 def _halfspace(
     region: LinearRegion, polytope: Polytope, row: int, inside: FloatArray, distance: float
-) -> Condition:
+) -> Condition | None:
+    """One half-space as a condition; None where it is constant on every row of known levels."""
     schema, scale = region.network.schema, region.domain.half_width
     # fixed inputs are constants of the domain and move to the right-hand side
     free = scale > 0
@@ -91,6 +93,9 @@ def _halfspace(
     bound = float(polytope.bound[row] - polytope.weight[row][~free] @ polytope.box.centre[~free])
     weight, moved = readable_form(weight, -bound, schema, region.domain)
     bound = -moved
+    size = float((np.abs(polytope.weight[row]) * scale).max(initial=0.0))
+    if float((np.abs(weight) * scale).max(initial=0.0)) <= _ROUNDING * size:
+        return None
     leading = weight[int(np.argmax(np.abs(weight) * scale))]
     weight, bound = weight / leading, bound / leading
     # the row reads weight @ x <= bound; an active unit's is strict, dividing may turn it round

@@ -39,7 +39,8 @@ class Rule:
     n_rows, share
         Rows of the data in the region, and their share.
     score_range : (n_scores, 2)
-        Smallest and largest score over the closed region within the domain.
+        Smallest and largest score over the closed region within the domain. Exact for numeric
+        columns; with categorical ones a bound, since the indicators are relaxed to the box.
     full_dimensional
         False for a region without interior points.
     """

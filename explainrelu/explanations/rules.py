@@ -246,6 +246,11 @@ def _regions(
             f"domain must have the network's {network.n_inputs} inputs, got {domain.n_inputs}. "
             "Box.from_data(X, schema=network.schema) makes one from raw rows."
         )
+    if domain is not None and not domain.contains(points, slack=tolerances.containment).all():
+        raise ArgumentError(
+            "Every row must lie in the domain the conditions are stated in, got rows outside it. "
+            "Widen the domain, or leave such rows out."
+        )
     network = replace(network, schema=network.schema.with_ranges(points))
     if domain is None:
         around = [points, network.schema.recorded_corners(points)]

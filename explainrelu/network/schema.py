@@ -185,6 +185,14 @@ class InputSchema:
             columns.append(column)
         return InputSchema(tuple(columns))
 
+    def admitting(self, points: FloatArray) -> "InputSchema":
+        """The same schema, no longer claiming known levels where these points have unknown ones."""
+        for column, start in zip(self.columns, self.starts[:-1], strict=True):
+            claims = column.kind is ColumnKind.CATEGORICAL and column.always_known
+            if claims and not points[:, start : start + column.n_inputs].any(axis=1).all():
+                return self.with_ranges(points)
+        return self
+
     def recorded_corners(self, points: FloatArray) -> FloatArray:
         """Two points that span the recorded ranges: (2, n_inputs).
 

@@ -1,5 +1,6 @@
 """The linear regions that a data set visits."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,8 @@ def regions_of_points(
     network: ReluNetwork, points: FloatArray, *, domain: Box | None = None
 ) -> RegionSet:
     """:func:`observed_regions` for encoded points ``(n_samples, n_inputs)``."""
+    schema = network.schema.admitting(points)
+    network = network if schema is network.schema else replace(network, schema=schema)
     packed = activation_patterns(network, points)
     codes, first = _distinct(packed)
     counts = np.bincount(codes, minlength=first.size)

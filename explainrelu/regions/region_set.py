@@ -125,8 +125,11 @@ class RegionSet:
         counts[place] += other.counts
         lower = np.minimum(self.domain.lower, other.domain.lower)
         upper = np.maximum(self.domain.upper, other.domain.upper)
+        network = self.network
+        if not all(column.always_known for column in other.network.schema.columns):
+            network = other.network  # the one that admits unknown levels
         return RegionSet(
-            network=self.network,
+            network=network,
             patterns=np.concatenate([self.patterns, other.patterns[new]]),
             witnesses=np.concatenate([self.witnesses, other.witnesses[new]]),
             domain=Box(lower, upper),

@@ -1,6 +1,7 @@
 """Save a network or a rewrite to one file, and load it again."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -84,8 +85,9 @@ def load(
     if archive.regions is None:
         return archive.network
     kept, network = archive.regions, archive.network
+    schema = network.schema.admitting(kept.witnesses)
     regions = RegionSet(
-        network=network,
+        network=network if schema is network.schema else replace(network, schema=schema),
         patterns=kept.patterns,
         witnesses=kept.witnesses,
         domain=kept.domain,

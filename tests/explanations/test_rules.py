@@ -253,3 +253,38 @@ def test_an_ordinal_column_is_told_by_its_levels():
 def test_a_domain_of_another_width_is_refused():
     with pytest.raises(ArgumentError, match="domain must have the network's 1 inputs, got 2"):
         extract_rules(AGES, [[50.0]], domain=Box([0.0, 0.0], [1.0, 1.0]))
+
+
+def test_rows_of_unknown_levels_are_not_told_to_have_a_known_one():
+    job = Column("job", ColumnKind.CATEGORICAL, levels=("clerk", "nurse"), ignores_unknown=True)
+    schema = InputSchema((Column("age"), job)).with_ranges(np.array([[30.0, 1, 0], [60.0, 0, 1]]))
+    network = ReluNetwork.from_weights(
+        [[[1.0, -50.0, 0.0]], [[1.0]]], [[0.0], [0.0]], schema=schema
+    )
+    X = pd.DataFrame({"age": [20.0, 40.0, 60.0], "job": ["king", "clerk", "nurse"]})
+    rules = extract_rules(convert(network, X))
+    points = schema.encode(X)
+    for i, rule in enumerate(rules):
+        mine = points[rules.regions.locate(X) == i]
+        for condition in rule.conditions:
+            left = mine @ condition.weight
+            above = condition.relation in (">", ">=", "=", "in")
+            assert (left >= condition.bound if above else left <= condition.bound).all()
+
+
+def test_a_half_space_that_is_constant_on_every_row_is_no_condition():
+    job = Column("job", ColumnKind.CATEGORICAL, levels=("clerk", "nurse"))
+    network = ReluNetwork.from_weights(
+        [[[1.0, 0.0, 0.0], [0.0, 0.3, 0.3]], [[1.0, 1.0]]],
+        [[-40.0, -0.3], [0.0]],
+        schema=InputSchema((Column("age"), job)),
+    )
+    X = pd.DataFrame({"age": [20.0, 50.0], "job": ["clerk", "nurse"]})
+    texts = [c.text for rule in extract_rules(network, X) for c in rule.conditions]
+    assert texts
+    assert not any("nan" in text for text in texts)
+
+
+def test_rows_outside_the_domain_are_refused():
+    with pytest.raises(ArgumentError, match="must lie in the domain"):
+        extract_rules(AGES, [[50.0]], domain=Box([60.0], [100.0]))
