@@ -107,8 +107,8 @@ def exact_forms(
     scores : weight (n_outputs, n_inputs), bias (n_outputs,)
         The network's formula on the region.
     """
-    weight = ExactArray.of(np.eye(network.n_inputs, dtype=np.int64).tolist())
-    bias = ExactArray.of([0] * network.n_inputs)
+    weight: ExactArray | None = None
+    bias: ExactArray | None = None
     forms, start = [], 0
     for layer in network.layers:
         weight, bias = _compose(AffineMap(layer.weight, layer.bias), weight, bias)
@@ -130,9 +130,11 @@ def _through(network: ReluNetwork, point: ExactArray) -> tuple[ExactArray, list[
 
 
 def _compose(
-    outer: AffineMap, weight: ExactArray, bias: ExactArray
+    outer: AffineMap, weight: ExactArray | None, bias: ExactArray | None
 ) -> tuple[ExactArray, ExactArray]:
     matrix = ExactArray.of(outer.weight)
+    if weight is None or bias is None:  # nothing stands before: the map itself
+        return matrix, ExactArray.of(outer.bias)
     return matrix @ weight, matrix @ bias + ExactArray.of(outer.bias)
 
 

@@ -136,13 +136,17 @@ def test_inside_its_range_the_formula_holds_and_beyond_it_does_not():
 
 def test_levels_a_row_can_take_leave_its_region_unchanged():
     model, X, _ = models.loans()
-    row = X.iloc[[100]]
-    rules = extract_rules(model, row, background=X)
-    for _, line in rules.ranges().query("levels != ''").iterrows():
-        for level in X[line.feature].unique():
-            other = row.copy()
-            other[line.feature] = level
-            assert rules.covers(other)[0] == (level in line["levels"].split(", "))
+    stays = []
+    for position in (0, 7, 100, 453):
+        row = X.iloc[[position]]
+        rules = extract_rules(model, row, background=X)
+        for _, line in rules.ranges().query("levels != ''").iterrows():
+            for level in X[line.feature].unique():
+                other = row.copy()
+                other[line.feature] = level
+                stays.append(rules.covers(other)[0])
+                assert stays[-1] == (level in line["levels"].split(", "))
+    assert set(stays) == {True, False}  # some levels lead out of a region
 
 
 def test_a_region_of_one_level_names_it():

@@ -5,6 +5,7 @@ float64, and the literal weights in exact rationals at interior and boundary poi
 """
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -154,8 +155,6 @@ def _inside(regions: RegionSet, cell: int) -> FloatArray | None:
 
 def _n_exact(network: ReluNetwork) -> int:
     """How many cells can be composed exactly within the budget, at most a few."""
-    products, before = 0, network.n_inputs
-    for layer in network.layers:
-        products += layer.n_units * before * network.n_inputs
-        before = layer.n_units
+    widths = (*network.widths, network.n_outputs)  # the first layer's weights stand as they are
+    products = sum(a * b * network.n_inputs for a, b in pairwise(widths))
     return min(_EXACT_CELLS, _EXACT_PRODUCTS // max(1, products))
