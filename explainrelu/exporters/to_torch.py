@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from explainrelu.arrays import dense
 from explainrelu.errors import InputTypeError
 from explainrelu.exporters.three_layer_module import three_layer_module
 from explainrelu.importers.from_torch import load_torch
@@ -88,7 +89,7 @@ def _linear(torch: ModuleType, layer: Layer | AffineMap) -> "nn.Module":
     n_out, n_in = layer.weight.shape
     # skip_init leaves the person's random state as it is
     linear: nn.Module = torch.nn.utils.skip_init(torch.nn.Linear, n_in, n_out, dtype=torch.float64)
-    linear.load_state_dict({"weight": torch.tensor(layer.weight), "bias": torch.tensor(layer.bias)})
+    linear.load_state_dict({"weight": torch.tensor(dense(layer.weight)), "bias": torch.tensor(layer.bias)})
     return linear
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explainrelu.arrays import FloatArray
+from explainrelu.arrays import FloatArray, Matrix, applied
 from explainrelu.errors import ArgumentError
 from explainrelu.geometry.box import Box
 from explainrelu.network.network import ReluNetwork
@@ -73,7 +73,19 @@ def interval_bounds(network: ReluNetwork, box: Box) -> Bounds:
 
 
 def _through(
-    weight: FloatArray, bias: FloatArray, lower: FloatArray, upper: FloatArray
+    weight: Matrix, bias: FloatArray, lower: FloatArray, upper: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    positive, negative = np.maximum(weight, 0.0), np.maximum(-weight, 0.0)
-    return positive @ lower - negative @ upper + bias, positive @ upper - negative @ lower + bias
+    positive, negative = _part(weight, 1.0), _part(weight, -1.0)
+    return (
+        applied(positive, lower) - applied(negative, upper) + bias,
+        applied(positive, upper) - applied(negative, lower) + bias,
+    )
+
+
+def _part(weight: Matrix, sign: float) -> Matrix:
+    """The entries of one sign, as numbers that are not negative."""
+    if isinstance(weight, np.ndarray):
+        return np.maximum(sign * weight, 0.0)
+    part = weight.copy()
+    part.data = np.maximum(sign * part.data, 0.0)
+    return part

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from explainrelu.arrays import BoolArray
+from explainrelu.arrays import BoolArray, dense
 from explainrelu.network.network import AffineMap, ReluNetwork
 
 __all__ = ["ExactArray", "exact_forms", "exact_pattern", "exact_scores"]
@@ -111,7 +111,7 @@ def exact_forms(
     bias: ExactArray | None = None
     forms, start = [], 0
     for layer in network.layers:
-        weight, bias = _compose(AffineMap(layer.weight, layer.bias), weight, bias)
+        weight, bias = _compose(AffineMap(dense(layer.weight), layer.bias), weight, bias)
         forms.append((weight.take(layer.rectified), bias.take(layer.rectified)))
         kept = np.ones(layer.n_units, dtype=np.bool_)
         kept[layer.rectified] = pattern[start : start + layer.n_rectified]
@@ -123,7 +123,7 @@ def exact_forms(
 def _through(network: ReluNetwork, point: ExactArray) -> tuple[ExactArray, list[BoolArray]]:
     hidden, bits = point, []
     for layer in network.layers:
-        z = ExactArray.of(layer.weight) @ hidden + ExactArray.of(layer.bias)
+        z = ExactArray.of(dense(layer.weight)) @ hidden + ExactArray.of(layer.bias)
         bits.append(z.positive[layer.rectified])
         hidden = z.rows_where(z.positive | ~layer.rectified)
     return hidden, bits

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from explainrelu.errors import ColumnsError, DataError, InputTypeError
 
-__all__ = ["as_frame", "column_names"]
+__all__ = ["as_array", "as_frame", "column_names"]
 
 
 def as_frame(X: Any, names: Sequence[str]) -> pd.DataFrame:
@@ -45,6 +46,17 @@ def as_frame(X: Any, names: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
+def as_array(X: Any) -> "npt.NDArray[Any] | None":
+    """An array or tensor as a numpy array, None for anything else.
+
+    A tensor may lie on any device and be part of a computation; its numbers are read.
+    """
+    if type(X).__module__.partition(".")[0] == "torch" and hasattr(X, "detach"):
+        found: npt.NDArray[Any] = X.detach().cpu().double().numpy()
+        return found
+    return X if isinstance(X, np.ndarray) else None
+
+
 def column_names(X: Any) -> tuple[str, ...] | None:
     """The column names ``X`` carries itself, or None for arrays and lists."""
     frame = _frame(X)
@@ -60,7 +72,7 @@ def _frame(X: Any) -> pd.DataFrame | None:
             "X must be two-dimensional, got a pandas Series. For one row of a frame write "
             "X.iloc[[i]]; for one column write X.to_frame()."
         )
-    if isinstance(X, (np.ndarray, list, tuple)):
+    if isinstance(X, (list, tuple)) or as_array(X) is not None:
         return None
     return _from_narwhals(X)
 
@@ -85,7 +97,8 @@ def _from_narwhals(X: Any) -> pd.DataFrame | None:
 def _from_array(X: Any, names: Sequence[str]) -> pd.DataFrame:
     if isinstance(X, (list, tuple)):
         X = _from_rows(X)
-    array = np.asarray(X)
+    found = as_array(X)
+    array = np.asarray(X) if found is None else found
     if array.ndim != 2:
         raise DataError(
             f"X must be two-dimensional, (n_samples, {len(names)}), got shape {array.shape}. "

@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from explainrelu.arrays import BoolArray, FloatArray, frozen, frozen_floats
+from explainrelu.arrays import (
+    BoolArray,
+    FloatArray,
+    Matrix,
+    applied_to_rows,
+    dense,
+    frozen,
+    frozen_floats,
+    frozen_matrix,
+    magnitudes,
+)
 from explainrelu.certificate import Certificate
 from explainrelu.errors import ArgumentError
 from explainrelu.network.outputs import Link, OutputSchema, ScoreView
@@ -30,11 +40,7 @@ class AffineMap:
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", frozen_floats(self.weight, 2, "weight"))
         object.__setattr__(self, "bias", frozen_floats(self.bias, 1, "bias"))
-        if self.bias.shape[0] != self.weight.shape[0]:
-            raise ArgumentError(
-                f"bias must have one value a row of weight ({self.weight.shape[0]}), "
-                f"got {self.bias.shape[0]}."
-            )
+        _check_rows(self.weight, self.bias)
 
     def __call__(self, points: FloatArray) -> FloatArray:
         """The map of points ``(n_samples, n_in)``, row by row."""
@@ -48,26 +54,28 @@ class Layer:
     Attributes
     ----------
     weight : (n_units, n_in)
+        Dense, or in sparse rows where it is large with few entries other than zero, as that of
+        a convolution (:func:`explainrelu.arrays.frozen_matrix`).
     bias : (n_units,)
     rectified : (n_units,) bool
         True for a rectified unit; the others are carried: they pass ``z`` on as it is.
     """
 
-    weight: FloatArray
+    weight: Matrix
     bias: FloatArray
     rectified: BoolArray
     floor: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        affine = AffineMap(self.weight, self.bias)
+        weight, bias = frozen_matrix(self.weight, "weight"), frozen_floats(self.bias, 1, "bias")
+        _check_rows(weight, bias)
         rectified = np.array(self.rectified, dtype=np.bool_)
-        if rectified.shape != affine.bias.shape:
+        if rectified.shape != bias.shape:
             raise ArgumentError(
-                f"rectified must have one flag a unit ({affine.bias.size}), "
-                f"got shape {rectified.shape}."
+                f"rectified must have one flag a unit ({bias.size}), got shape {rectified.shape}."
             )
-        object.__setattr__(self, "weight", affine.weight)
-        object.__setattr__(self, "bias", affine.bias)
+        object.__setattr__(self, "weight", weight)
+        object.__setattr__(self, "bias", bias)
         object.__setattr__(self, "rectified", frozen(rectified))
         # max(z, -inf) = z: one broadcast maximum serves rectified and carried units alike
         object.__setattr__(self, "floor", frozen(np.where(rectified, 0.0, -np.inf)))
@@ -84,7 +92,7 @@ class Layer:
 
     def preactivation(self, hidden: FloatArray) -> FloatArray:
         """``z`` for ``hidden (n_samples, n_in)``, in a new array."""
-        z = hidden @ self.weight.T
+        z = applied_to_rows(self.weight, hidden)
         z += self.bias
         return z
 
@@ -252,7 +260,8 @@ class ReluNetwork:
         arrays = [a for layer in self.layers for a in (layer.weight, layer.bias, layer.rectified)]
         for array in (*arrays, self.output.weight, self.output.bias):
             digest.update(str(array.shape).encode())
-            digest.update(array.tobytes())
+            for rows in _row_blocks(array):
+                digest.update(rows)
         return digest.hexdigest()
 
     def __repr__(self) -> str:
@@ -290,7 +299,7 @@ class ReluNetwork:
         """
         size = np.abs(points)
         for layer in self.layers:
-            size = size @ np.abs(layer.weight).T + np.abs(layer.bias)
+            size = applied_to_rows(magnitudes(layer.weight), size) + np.abs(layer.bias)
         return size @ np.abs(self.output.weight).T + np.abs(self.output.bias)
 
     def row_chunks(self, n_samples: int) -> Iterator[slice]:
@@ -303,3 +312,20 @@ class ReluNetwork:
     def score_map(self, view: ScoreView) -> AffineMap:
         """The output map with the view's combination applied: ``(n_scores, n_units)``."""
         return AffineMap(view.matrix @ self.output.weight, view.matrix @ self.output.bias)
+
+
+def _check_rows(weight: Matrix, bias: FloatArray) -> None:
+    if bias.shape[0] != weight.shape[0]:
+        raise ArgumentError(
+            f"bias must have one value a row of weight ({weight.shape[0]}), got {bias.shape[0]}."
+        )
+
+
+def _row_blocks(array: Matrix | BoolArray) -> Iterator[bytes]:
+    """The bytes of an array, the same whether it is dense or in sparse rows."""
+    if isinstance(array, np.ndarray):
+        yield array.tobytes()
+        return
+    step = max(1, _CHUNK_VALUES // max(1, array.shape[1]))
+    for start in range(0, array.shape[0], step):
+        yield dense(array[start : start + step]).tobytes()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from explainrelu.arrays import BoolArray, ByteArray, FloatArray, IntArray
+from explainrelu.arrays import BoolArray, ByteArray, FloatArray, IntArray, applied
 from explainrelu.network.network import AffineMap, ReluNetwork
 
 __all__ = [
@@ -100,7 +100,7 @@ def affine_maps(
             back = back * mask[:, None, :]
             flat = back.reshape(-1, layer.n_units)
             constant += (flat @ layer.bias).reshape(chunk, n_outputs)
-            back = (flat @ layer.weight).reshape(chunk, n_outputs, -1)
+            back = np.asarray(flat @ layer.weight).reshape(chunk, n_outputs, -1)
         weight[rows], bias[rows] = back, constant
     return weight, bias
 
@@ -136,7 +136,7 @@ def preactivation_forms(network: ReluNetwork, pattern: BoolArray) -> tuple[Float
     weights, biases, start = [], [], 0
     weight, bias = np.eye(network.n_inputs), np.zeros(network.n_inputs)
     for layer in network.layers:
-        weight, bias = layer.weight @ weight, layer.weight @ bias + layer.bias
+        weight, bias = applied(layer.weight, weight), applied(layer.weight, bias) + layer.bias
         weights.append(weight[layer.rectified])
         biases.append(bias[layer.rectified])
         stop = start + layer.n_rectified

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from numbers import Real
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 from explainrelu.arrays import BoolArray, FloatArray, IntArray
 from explainrelu.errors import ArgumentError, ColumnsError, DataError
 from explainrelu.network.column import Column, ColumnKind, Level, level_text
-from explainrelu.network.frames import as_frame
+from explainrelu.network.frames import as_array, as_frame
 
 __all__ = ["InputSchema"]
 
@@ -27,6 +28,9 @@ class InputSchema:
     ----------
     columns
         The raw columns in the person's order.
+    shape
+        The shape of one sample where it is no row of a table but a picture, a signal, ...: its
+        numbers in C order are then the columns. Empty for a table.
 
     Examples
     --------
@@ -37,8 +41,14 @@ class InputSchema:
     """
 
     columns: tuple[Column, ...]
+    shape: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.shape and (prod(self.shape) != self.n_columns or not self._plain):
+            raise ArgumentError(
+                f"A sample of shape {self.shape} must have {prod(self.shape)} numeric columns, "
+                f"got {self.n_columns} columns."
+            )
         names = [column.name for column in self.columns]
         doubles = sorted({name for name in names if names.count(name) > 1})
         if doubles:
@@ -53,6 +63,16 @@ class InputSchema:
     def numbered(cls, n_columns: int) -> "InputSchema":
         """Numeric columns without names of their own: ``x0``, ``x1``, ..."""
         return cls.numeric([f"x{i}" for i in range(n_columns)])
+
+    @classmethod
+    def pictured(cls, shape: Sequence[int]) -> "InputSchema":
+        """Samples of a shape of their own, such as ``(channels, height, width)``.
+
+        Columns are called by their place: ``x[0,3,5]``.
+        """
+        places = np.ndindex(*shape)
+        names = [f"x[{','.join(map(str, place))}]" for place in places]
+        return cls(tuple(Column(name) for name in names), tuple(int(size) for size in shape))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -112,8 +132,11 @@ class InputSchema:
         return self.columns[self.names.index(name)]
 
     def frame(self, X: Any) -> pd.DataFrame:
-        """``X`` as a pandas frame with exactly these columns (see :func:`as_frame`)."""
-        return as_frame(X, self.names)
+        """``X`` as a pandas frame with exactly these columns (see :func:`as_frame`).
+
+        Samples with a shape of their own may come in it, ``(n_samples, *shape)``, or as rows.
+        """
+        return as_frame(self._as_rows(X), self.names)
 
     def numbers(self, X: Any) -> FloatArray:
         """One number a raw column: value, code, or position of the level (-1 unknown).
@@ -121,6 +144,10 @@ class InputSchema:
         Imputed where the pipeline imputes. Shape ``(n_samples, n_columns)``.
         """
         frame = self.frame(X)
+        if self._plain and all(dtype == np.float64 for dtype in frame.dtypes):
+            values = frame.to_numpy()
+            if np.isfinite(values).all():
+                return np.array(values)
         table = np.empty((len(frame), self.n_columns))
         for i, column in enumerate(self.columns):
             table[:, i] = column.numbers(frame.iloc[:, i])
@@ -138,7 +165,7 @@ class InputSchema:
 
     def spread(self, numbers: FloatArray) -> FloatArray:
         """The inputs of rows given as one number a raw column (see :meth:`numbers`)."""
-        if self.n_inputs == self.n_columns and not self._has_groups:
+        if self.one_to_one:
             return np.ascontiguousarray(numbers)
         points = np.zeros((numbers.shape[0], self.n_inputs))
         for i, (column, start) in enumerate(zip(self.columns, self.starts[:-1], strict=True)):
@@ -161,6 +188,8 @@ class InputSchema:
             Where indicators are not 0/1 with at most one 1 a group: such a point of the box is
             no row of anyone's table.
         """
+        if all(column.kind is ColumnKind.NUMERIC for column in self.columns):
+            return pd.DataFrame(points, columns=list(self.names), dtype=np.float64)
         data: dict[str, Any] = {}
         for column, start in zip(self.columns, self.starts[:-1], strict=True):
             inputs = points[:, start : start + column.n_inputs]
@@ -170,6 +199,8 @@ class InputSchema:
     def imputed(self, X: Any) -> BoolArray:
         """Which values the pipeline fills: ``(n_samples, n_columns)``."""
         frame = self.frame(X)
+        if self._plain:
+            return np.zeros(frame.shape, dtype=np.bool_)
         flags = [column.imputed(frame.iloc[:, i]) for i, column in enumerate(self.columns)]
         return np.stack(flags, axis=1)
 
@@ -183,7 +214,7 @@ class InputSchema:
                 upper = float(np.fmax(column.upper, seen.max()))
                 column = replace(column, lower=lower, upper=upper)
             columns.append(column)
-        return InputSchema(tuple(columns))
+        return replace(self, columns=tuple(columns))
 
     def admitting(self, points: FloatArray) -> "InputSchema":
         """The same schema, no longer claiming known levels where these points have unknown ones."""
@@ -215,7 +246,8 @@ class InputSchema:
         """
         for name in units:
             self.column(name)
-        return InputSchema(tuple(replace(c, unit=units.get(c.name, c.unit)) for c in self.columns))
+        columns = tuple(replace(c, unit=units.get(c.name, c.unit)) for c in self.columns)
+        return replace(self, columns=columns)
 
     def level_inputs(self, name: str, level: Any) -> dict[int, float]:
         """Input -> value when column ``name`` is at ``level``.
@@ -237,8 +269,29 @@ class InputSchema:
         return {start + i: float(i == position) for i in range(column.n_inputs)}
 
     @property
-    def _has_groups(self) -> bool:
-        return any(c.kind in (ColumnKind.CATEGORICAL, ColumnKind.UNUSED) for c in self.columns)
+    def _plain(self) -> bool:
+        """Whether every column is a number that nothing is done to."""
+        return all(c.kind is ColumnKind.NUMERIC and not c.imputes for c in self.columns)
+
+    def _as_rows(self, X: Any) -> Any:
+        """Samples in their own shape as rows of numbers; anything else as it is."""
+        if not self.shape:
+            return X
+        array = as_array(X)
+        if array is None or array.ndim == 2:
+            return X
+        if array.shape[1:] != self.shape:
+            advice = " For one sample write X[None]." if array.shape == self.shape else ""
+            raise DataError(
+                f"X must be of shape (n_samples, {', '.join(map(str, self.shape))}), or rows of "
+                f"{self.n_columns} numbers, got shape {array.shape}.{advice}"
+            )
+        return array.reshape(array.shape[0], -1).astype(np.float64, copy=False)
+
+    @property
+    def one_to_one(self) -> bool:
+        """Whether every column gives exactly one input: its value or its code."""
+        return all(c.kind in (ColumnKind.NUMERIC, ColumnKind.ORDINAL) for c in self.columns)
 
 
 def _levels_of_codes(column: Column, codes: FloatArray) -> Any:

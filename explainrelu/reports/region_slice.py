@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explainrelu.arrays import FloatArray
+from explainrelu.arrays import FloatArray, Matrix, applied
 from explainrelu.errors import ArgumentError
 from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import ReluNetwork
@@ -218,8 +218,8 @@ def _ties(part: Piece, winner: int, tolerances: Tolerances) -> Iterator[FloatArr
             yield part.corners[[k, (k + 1) % len(part.corners)]]
 
 
-def _mapped(weight: FloatArray, bias: FloatArray, forms: FloatArray) -> FloatArray:
-    result: FloatArray = weight @ forms
+def _mapped(weight: Matrix, bias: FloatArray, forms: FloatArray) -> FloatArray:
+    result = applied(weight, forms)
     result[:, 2] += bias
     return result
 

@@ -23,6 +23,11 @@ from explainrelu.geometry.box import Box
 from explainrelu.importers.archive.model_file import LARGEST_FILE, read_model_file, write_model_file
 from explainrelu.importers.archive.plain_records import from_plain, refusal, to_plain
 from explainrelu.importers.archive.sealed_zip import seal, unseal
+from explainrelu.importers.archive.weights import (
+    expected_weight,
+    named_weight,
+    stored_weight,
+)
 from explainrelu.network.network import AffineMap, Layer, Origin, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema
@@ -33,7 +38,7 @@ _FORMAT, _VERSION = "xrelu", 1
 _MANIFEST, _ARRAYS = "manifest.json", "arrays.safetensors"
 _LARGEST_MANIFEST = 2**26
 _LIMITS = {_MANIFEST: _LARGEST_MANIFEST, _ARRAYS: LARGEST_FILE}
-_LAYER_ARRAYS = {"weight": np.float64, "bias": np.float64, "rectified": np.bool_}
+_LAYER_ARRAYS = {"bias": np.float64, "rectified": np.bool_}
 _REGION_ARRAYS = {
     "patterns": np.uint8,
     "witnesses": np.float64,
@@ -265,6 +270,8 @@ def _named_arrays(archive: Archive) -> dict[str, npt.NDArray[Any]]:
         for i, layer in enumerate(network.layers)
         for name in _LAYER_ARRAYS
     }
+    for i, layer in enumerate(network.layers):
+        named |= named_weight(f"layers.{i}.weight", layer.weight)
     named |= {"output.weight": network.output.weight, "output.bias": network.output.bias}
     if regions is not None:
         found = {"lower": regions.domain.lower, "upper": regions.domain.upper}
@@ -326,7 +333,7 @@ def _arrays(raw: bytes, manifest: _Manifest) -> dict[str, npt.NDArray[Any]]:
         raise refusal(_ARRAYS, "a safetensors file", _said(error)) from error
     if not 0 <= manifest.n_layers <= len(arrays):
         raise refusal(f"{_MANIFEST}.n_layers", f"0 to {len(arrays)}", f"{manifest.n_layers}")
-    expected = _expected_arrays(manifest.n_layers, manifest.with_regions)
+    expected = _expected_arrays(manifest, arrays)
     if arrays.keys() != expected.keys():
         odd = sorted(arrays.keys() ^ expected.keys())
         raise refusal(_ARRAYS, "the arrays that the manifest tells of", f"odd ones: {odd[:4]}")
@@ -338,21 +345,25 @@ def _arrays(raw: bytes, manifest: _Manifest) -> dict[str, npt.NDArray[Any]]:
     return arrays
 
 
-def _expected_arrays(n_layers: int, with_regions: bool) -> dict[str, npt.DTypeLike]:
+def _expected_arrays(manifest: _Manifest, arrays: _Arrays) -> dict[str, npt.DTypeLike]:
+    places = [f"layers.{i}" for i in range(manifest.n_layers)]
     expected: dict[str, npt.DTypeLike] = {
-        f"layers.{i}.{name}": dtype
-        for i in range(n_layers)
-        for name, dtype in _LAYER_ARRAYS.items()
+        f"{place}.{name}": dtype for place in places for name, dtype in _LAYER_ARRAYS.items()
     }
+    for place in places:
+        expected |= expected_weight(f"{place}.weight", arrays)
     expected |= {"output.weight": np.float64, "output.bias": np.float64}
-    if with_regions:
+    if manifest.with_regions:
         expected |= {f"regions.{name}": dtype for name, dtype in _REGION_ARRAYS.items()}
     return expected
 
 
 def _archive(manifest: _Manifest, arrays: _Arrays) -> Archive:
     layers = tuple(
-        Layer(**{name: arrays[f"layers.{i}.{name}"] for name in _LAYER_ARRAYS})
+        Layer(
+            weight=stored_weight(f"layers.{i}.weight", arrays),
+            **{name: arrays[f"layers.{i}.{name}"] for name in _LAYER_ARRAYS},
+        )
         for i in range(manifest.n_layers)
     )
     network = ReluNetwork(
