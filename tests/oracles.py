@@ -108,7 +108,13 @@ def evaluate_graph(graph: Graph, point: np.ndarray) -> np.ndarray:
 
 
 def _by_channel(numbers: np.ndarray, x: np.ndarray) -> np.ndarray:
-    return numbers.reshape(-1, *[1] * (x.ndim - 1)) if numbers.size > 1 else numbers
+    return numbers.reshape(-1, *[1] * (x.ndim - 2)) if numbers.size > 1 else numbers
+
+
+def _literal_slice(a: dict, x: np.ndarray) -> np.ndarray:
+    for axis, start, end, step in zip(a["axes"], a["starts"], a["ends"], a["steps"], strict=True):
+        x = np.moveaxis(np.moveaxis(x, axis, 0)[start:end:step], 0, axis)
+    return x
 
 
 _LITERAL: dict[str, Callable[..., np.ndarray]] = {
@@ -122,16 +128,24 @@ _LITERAL: dict[str, Callable[..., np.ndarray]] = {
     "divide": lambda a, x, y: x / y,
     "relu": lambda a, x: np.where(x > 0, x, 0.0),
     "leaky_relu": lambda a, x: np.where(x > 0, x, a["slope"] * x),
-    "prelu": lambda a, x, s: np.where(x > 0, x, _by_channel(s, x) * x),
+    "prelu": lambda a, x, s: np.where(x > 0, x, s * x),
+    "absolute": lambda a, x: np.where(x > 0, x, -x),
+    "clip": lambda a, x: np.minimum(np.maximum(x, a.get("lower", -np.inf)), a.get("upper", np.inf)),
+    "hard_sigmoid": lambda a, x: np.minimum(np.maximum(a["slope"] * x + a["offset"], 0), 1),
+    "maximum": lambda a, x, y: np.maximum(x, y),
+    "minimum": lambda a, x, y: np.minimum(x, y),
+    "negate": lambda a, x: -x,
+    "matmul": lambda a, x, y: np.matmul(x, y),
     "batch_norm": lambda a, x, scale, shift, mean, variance: (
         _by_channel(scale, x)
         * (x - _by_channel(mean, x))
         / _by_channel(np.sqrt(variance + a["epsilon"]), x)
         + _by_channel(shift, x)
     ),
-    "flatten": lambda a, x: x.reshape(
-        *x.shape[: a["start"]], -1, *x.shape[len(x.shape) + a["end"] + 1 :]
-    ),
+    "expand": lambda a, x: x * np.ones(a["shape"]),
+    "gather": lambda a, x: np.take(x, a["indices"].astype(int), axis=a["axis"]),
+    "slice": _literal_slice,
+    "transpose": lambda a, x: np.transpose(x, a["axes"]),
     "reshape": lambda a, x: x.reshape(a["shape"]),
     "concat": lambda a, *xs: np.concatenate(xs, axis=a["axis"]),
 }

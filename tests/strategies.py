@@ -103,7 +103,7 @@ def graphs(draw: st.DrawFn, *, max_nodes: int = 12) -> Graph:
     Every number in it is a small integer or a power of two, so that float64 evaluates it
     without rounding and integer points lie on many kinks.
     """
-    shapes: dict[str, tuple[int, ...]] = {"x": (draw(st.integers(1, 3)),)}
+    shapes: dict[str, tuple[int, ...]] = {"x": (1, draw(st.integers(1, 3)))}
     nodes: list[Node] = []
 
     def given(array: np.ndarray) -> str:
@@ -115,14 +115,14 @@ def graphs(draw: st.DrawFn, *, max_nodes: int = 12) -> Graph:
 
     def partner(shape: tuple[int, ...]) -> str:
         """A value or a constant that broadcasts with ``shape`` and does not widen it."""
-        same = [name for name, other in shapes.items() if other in (shape, shape[1:], (1,))]
+        same = [name for name, other in shapes.items() if other in (shape, shape[1:], (1, 1))]
         return draw(st.sampled_from(same)) if same and draw(st.booleans()) else fixed(shape)
 
     for i in range(draw(st.integers(1, max_nodes))):
         # the newest value is the likeliest to be taken
         taken = draw(st.sampled_from([*reversed(shapes)][:4]))
         shape, name = shapes[taken], f"v{i}"
-        channels = shape[:1]
+        channels = shape[1:2]
         op = draw(st.sampled_from(_OPERATORS))
         inputs, attributes, result = (taken,), {}, shape
         if op == "linear":
@@ -131,7 +131,13 @@ def graphs(draw: st.DrawFn, *, max_nodes: int = 12) -> Graph:
                 (taken, fixed((n_out, shape[-1])), fixed((n_out,))),
                 (*shape[:-1], n_out),
             )
-        elif op in ("add", "subtract"):
+        elif op == "matmul" and len(shape) > 2 and draw(st.booleans()):
+            n_out = draw(st.integers(1, 3))
+            inputs, result = (fixed((n_out, shape[1])), taken), (1, n_out, *shape[2:])
+        elif op == "matmul":
+            n_out = draw(st.integers(1, 3))
+            inputs, result = (taken, fixed((shape[-1], n_out))), (*shape[:-1], n_out)
+        elif op in ("add", "subtract", "maximum", "minimum"):
             inputs = (taken, partner(shape))
         elif op == "multiply":
             inputs = (fixed(shape), taken)
@@ -141,20 +147,44 @@ def graphs(draw: st.DrawFn, *, max_nodes: int = 12) -> Graph:
             attributes = {"slope": draw(st.sampled_from(SLOPES))}
         elif op == "prelu":
             slopes = draw(hnp.arrays(np.float64, channels, elements=st.sampled_from(SLOPES)))
-            inputs = (taken, given(slopes))
+            inputs = (taken, given(slopes.reshape(-1, *[1] * (len(shape) - 2))))
+        elif op == "clip":
+            bounds = {"lower": draw(st.integers(-2, 1)), "upper": draw(st.integers(0, 3))}
+            kept = draw(st.sampled_from([("lower",), ("upper",), ("lower", "upper")]))
+            attributes = {key: float(bounds[key]) for key in kept}
+        elif op == "hard_sigmoid":
+            attributes = {"slope": draw(st.sampled_from([0.25, -0.5])), "offset": 0.5}
         elif op == "batch_norm":
             variance = draw(hnp.arrays(np.float64, channels, elements=st.sampled_from([0, 3, 15])))
             inputs = (taken, *(fixed(channels) for _ in range(3)), given(variance))
             attributes = {"epsilon": 1.0}
         elif op == "concat":
-            others = [k for k, other in shapes.items() if other[1:] == shape[1:] and other[0] < 4]
+            others = [k for k, other in shapes.items() if other[2:] == shape[2:] and other[1] < 4]
             inputs = (taken, draw(st.sampled_from(others))) if others else (taken,)
-            attributes, result = {"axis": 0}, (sum(shapes[k][0] for k in inputs), *shape[1:])
+            attributes, result = (
+                {"axis": 1},
+                (1, sum(shapes[k][1] for k in inputs), *shape[2:]),
+            )
         elif op == "reshape":
-            result = (shape[0], 1) if len(shape) == 1 else (int(np.prod(shape)),)
+            result = (*shape, 1) if len(shape) == 2 else (1, int(np.prod(shape)))
             attributes = {"shape": result}
-        elif op == "flatten":
-            attributes, result = {"start": 0, "end": -1}, (int(np.prod(shape)),)
+        elif op == "expand":
+            result = (*shape[:-1], 2) if shape[-1] == 1 and len(shape) > 2 else shape
+            attributes = {"shape": result}
+        elif op == "transpose":
+            axes = (0, *draw(st.permutations(range(1, len(shape)))))
+            attributes, result = {"axes": axes}, tuple(shape[axis] for axis in axes)
+        elif op == "slice":
+            start, step = draw(st.integers(-1, 1)), draw(st.sampled_from([1, 2, -1]))
+            start = min(start, shape[1] - 1)
+            end = 9 if step > 0 else -9
+            kept = len(range(shape[1])[start : None if step < 0 else end : step])
+            attributes = {"axes": (1,), "starts": (start,), "ends": (end,), "steps": (step,)}
+            result = (1, kept, *shape[2:])
+        elif op == "gather":
+            indices = draw(st.lists(st.integers(-shape[1], shape[1] - 1), min_size=1, max_size=3))
+            attributes = {"axis": 1, "indices": np.array(indices, dtype=float)}
+            result = (1, len(indices), *shape[2:])
         nodes.append(Node(op, inputs, name, attributes))
         shapes[name] = result
     return Graph("x", shapes["x"], tuple(nodes), name)
@@ -162,7 +192,9 @@ def graphs(draw: st.DrawFn, *, max_nodes: int = 12) -> Graph:
 
 _OPERATORS = (
     *("linear", "relu", "leaky_relu", "add", "linear", "relu", "concat", "subtract", "multiply"),
-    *("divide", "prelu", "batch_norm", "reshape", "flatten", "identity", "dropout"),
+    *("divide", "prelu", "batch_norm", "reshape", "identity", "dropout", "absolute", "clip"),
+    *("hard_sigmoid", "maximum", "minimum", "negate", "matmul", "expand", "transpose", "slice"),
+    "gather",
 )
 
 

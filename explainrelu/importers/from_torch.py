@@ -12,15 +12,10 @@ import numpy as np
 
 from explainrelu.arrays import FloatArray
 from explainrelu.certificate import Check, Exactness
-from explainrelu.errors import (
-    ColumnsError,
-    DataError,
-    MissingDependencyError,
-    ModelError,
-)
+from explainrelu.errors import DataError, MissingDependencyError, ModelError
+from explainrelu.importers.assembling import assembled
 from explainrelu.importers.check import checked
 from explainrelu.importers.operators.graph import Graph, Node
-from explainrelu.importers.operators.lowering import Chain, lower
 from explainrelu.importers.torch_modules import (
     INPUT,
     NUMBER_FORMATS,
@@ -28,10 +23,8 @@ from explainrelu.importers.torch_modules import (
     number_formats,
     read_modules,
 )
-from explainrelu.network.frames import column_names
 from explainrelu.network.network import Origin, ReluNetwork
-from explainrelu.network.outputs import Link, OutputSchema, Task
-from explainrelu.network.schema import InputSchema
+from explainrelu.network.outputs import Link
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 if TYPE_CHECKING:
@@ -126,14 +119,8 @@ def from_torch(
     nodes, value = read_modules(torch, module)
     X = _as_rows(X)
     n_inputs = _n_inputs(nodes, X, names)
-    chain = lower(Graph(INPUT, (n_inputs,), tuple(nodes), value))
-    network = ReluNetwork(
-        layers=chain.layers,
-        output=chain.output,
-        schema=_schema(n_inputs, X, names),
-        outputs=_outputs(chain),
-        origin=_origin(torch, module),
-    )
+    graph = Graph(INPUT, (1, n_inputs), tuple(nodes), value)
+    network = assembled(graph, origin=_origin(torch, module), X=X, names=names)
     return network if X is None else _checked(torch, network, module, X, tolerances)
 
 
@@ -170,30 +157,6 @@ def _n_inputs(nodes: Sequence[Node], X: Any, names: Sequence[str] | None) -> int
         "The number of inputs must be known, but no Linear or BatchNorm1d in the module says it. "
         "Pass X, or the column names."
     )
-
-
-def _schema(n_inputs: int, X: Any, names: Sequence[str] | None) -> InputSchema:
-    found = (None if X is None else column_names(X)) or names
-    if found is None:
-        return InputSchema.numbered(n_inputs)
-    if len(found) != n_inputs:
-        raise ColumnsError(
-            f"The module takes {n_inputs} columns, got {len(found)} ({', '.join(found[:8])}). "
-            "Hand over the columns it was trained on, in that order."
-        )
-    return InputSchema.numeric(found)
-
-
-def _outputs(chain: Chain) -> OutputSchema:
-    n_outputs = chain.output.bias.size
-    classes = tuple(str(i) for i in range(n_outputs))
-    if chain.link is Link.logistic and n_outputs == 1:
-        return OutputSchema(("1",), Task.BINARY, chain.link, ("0", "1"))
-    if chain.link is Link.logistic:
-        return OutputSchema(classes, Task.MULTILABEL, chain.link, classes)
-    if chain.link in (Link.softmax, Link.log_softmax):
-        return OutputSchema(classes, Task.MULTICLASS, chain.link, classes)
-    return OutputSchema.numbered(n_outputs)
 
 
 def _origin(torch: ModuleType, module: Any) -> Origin:

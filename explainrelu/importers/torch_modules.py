@@ -193,9 +193,8 @@ def _read_flatten(path: str, module: Any, value: str) -> list[Node]:
         raise UnsupportedModelError(
             f"{_called(path, module)} must keep the rows apart, got start_dim=0. Use start_dim=1."
         )
-    # axis 0 of torch is that of the rows, which the graph leaves out
-    start, end = (axis - 1 if axis > 0 else axis for axis in (module.start_dim, module.end_dim))
-    return [_node("flatten", path, value, start=start, end=end)]
+    # what stands before it gives rows of numbers: there is nothing to flatten
+    return [_node("identity", path, value)]
 
 
 def _read_softmax(path: str, module: Any, value: str) -> list[Node]:
@@ -216,7 +215,7 @@ def _over_scores(op: str, path: str, module: Any, value: str) -> list[Node]:
             f"{_called(path, module)} must run over the scores of a row, got dim={module.dim}. "
             "Use dim=1."
         )
-    return [_node(op, path, value)]
+    return [_node(op, path, value, axis=1)]
 
 
 def _node(op: str, path: str, value: str, **attributes: float) -> Node:

@@ -13,10 +13,11 @@ from explainrelu.errors import ModelError
 __all__ = ["Attribute", "Graph", "Node", "Shape"]
 
 Shape = tuple[int, ...]
-"""The shape of one sample: the axis of the rows is never part of it."""
+"""The shape of a tensor in one run of the model on one row: an axis of rows, where the model has
+one, is part of it and has size 1."""
 
-Attribute = FloatArray | Shape | float | str
-"""An array, integers (a shape, axes), a number or a word that an operator needs."""
+Attribute = FloatArray | Shape | float
+"""An array, integers (a shape, axes) or a number that an operator needs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,12 +36,12 @@ class Node:
     output
         Name of the value it gives.
     attributes
-        Attribute name -> value. Axes count from the first axis of one sample.
+        Attribute name -> value. Axes count from axis 0 of the whole shape, or from its end.
     where
         Where a person finds it in the model: a module path, a node name.
     shape
-        What the model itself says of the shape of the output for one sample; None where it
-        says nothing. Lowering holds the operator to it.
+        What the model itself says of the shape of the output; None where it says nothing.
+        Lowering holds the operator to it.
     """
 
     op: str
@@ -68,8 +69,10 @@ class Node:
             raise self._wrong(name, "an array", value)
         return value
 
-    def number(self, name: str) -> float:
-        """An attribute that is a finite number."""
+    def number(self, name: str, default: float | None = None) -> float:
+        """An attribute that is a finite number; the default, where there is one, if absent."""
+        if default is not None and name not in self.attributes:
+            return default
         value = self._attribute(name)
         if not isinstance(value, (int, float)) or not np.isfinite(value):
             raise self._wrong(name, "a finite number", value)
@@ -78,13 +81,22 @@ class Node:
     def integers(self, name: str) -> Shape:
         """An attribute that is a row of integers."""
         value = self._attribute(name)
-        if not isinstance(value, tuple):
+        if not isinstance(value, tuple) or not all(isinstance(item, int) for item in value):
             raise self._wrong(name, "a tuple of integers", value)
         return value
 
     def axis(self, name: str, n_axes: int) -> int:
-        """An attribute that is an axis of one sample, counted from 0; -1 is the last one."""
-        value = self._attribute(name)
+        """An attribute that is an axis, counted from 0; -1 is the last one."""
+        return self._counted(name, self._attribute(name), n_axes)
+
+    def axes(self, name: str, n_axes: int) -> Shape:
+        """An attribute that is a row of different axes, each counted from 0."""
+        found = tuple(self._counted(name, value, n_axes) for value in self.integers(name))
+        if len(set(found)) < len(found):
+            raise self._wrong(name, "different axes", found)
+        return found
+
+    def _counted(self, name: str, value: Attribute, n_axes: int) -> int:
         if not isinstance(value, int) or not -n_axes <= value < n_axes:
             raise self._wrong(name, f"an axis among {n_axes}", value)
         return value % n_axes
@@ -107,7 +119,7 @@ class Graph:
     Attributes
     ----------
     input, input_shape
-        Name of the input value and the shape of one sample of it.
+        Name of the input value and its shape for one row.
     nodes
         The operators; kept in an order in which every value is given before it is taken,
         whatever the order they were handed over in.

@@ -1,8 +1,9 @@
-"""From the operator graph to the chain: one small function an operator.
+"""From the operator graph to the chain.
 
-Each function writes its operator in affine maps and ``max(., 0)`` (see ``values.py``);
-``scheduling.py`` lays the result out as layers. The first line of a function's docstring is its
-row in the table of supported operators.
+Each operator is one small function (``elementwise.py``, ``matrices.py``, ``structure.py``,
+``windows.py``, ``reductions.py``) that writes it in affine maps and ``max(., 0)`` (see
+``values.py``); ``scheduling.py`` lays the result out as layers. The first line of a function's
+docstring is its row in the table of supported operators.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,22 +13,16 @@ from math import prod
 from types import MappingProxyType
 
 import numpy as np
-from scipy import sparse
 
-from explainrelu.arrays import FloatArray
 from explainrelu.errors import ModelError, UnsupportedModelError
+from explainrelu.importers.operators.elementwise import ELEMENTWISE
 from explainrelu.importers.operators.graph import Graph, Node, Shape
+from explainrelu.importers.operators.matrices import MATRICES
+from explainrelu.importers.operators.reductions import REDUCTIONS
 from explainrelu.importers.operators.scheduling import schedule
-from explainrelu.importers.operators.values import (
-    InputVector,
-    Value,
-    affine,
-    constant,
-    diagonal,
-    gather,
-    rectify,
-    selection,
-)
+from explainrelu.importers.operators.structure import STRUCTURE
+from explainrelu.importers.operators.values import InputVector, Value
+from explainrelu.importers.operators.windows import WINDOWS
 from explainrelu.network.network import AffineMap, Layer
 from explainrelu.network.outputs import Link
 
@@ -84,33 +79,32 @@ def lower(graph: Graph) -> Chain:
     >>> chain.layers[0].rectified, chain.output.weight
     (array([ True, False]), array([[1., 1.]]))
     """
-    name, link = _cut_link(graph)
+    cut = _final_link(graph)
+    name, link = (cut.inputs[0], LINKS[cut.op]) if cut else (graph.output, Link.identity)
     source = InputVector(prod(graph.input_shape))
     values = {graph.input: Value(graph.input_shape, source)}
     for node in graph.needed(name):
         values[node.output] = _apply(node, [values[taken] for taken in node.inputs])
     if link in (Link.softmax, Link.log_softmax):
-        _check_softmax(graph.producers, name, values[name].shape, link)
+        _check_softmax(cut, values[name].shape)
     layers, output = schedule(values[name].vector, source.size)
     return Chain(layers, output, link)
 
 
-def _cut_link(graph: Graph) -> tuple[str, Link]:
-    """The value before the link, and the link."""
+def _final_link(graph: Graph) -> Node | None:
+    """The link that the graph ends in, where it does; only its shape may change behind it."""
     producers, name = graph.producers, graph.output
-    while name in producers and producers[name].op in ("identity", "dropout", "flatten", "reshape"):
+    while name in producers and producers[name].op in ("identity", "dropout", "reshape"):
         name = producers[name].inputs[0]
-    if name in producers and producers[name].op in LINKS:
-        return producers[name].inputs[0], LINKS[producers[name].op]
-    return graph.output, Link.identity
+    return producers[name] if name in producers and producers[name].op in LINKS else None
 
 
-def _check_softmax(producers: Mapping[str, Node], name: str, shape: Shape, link: Link) -> None:
-    if len(shape) != 1:
-        takers = [n.label for n in producers.values() if name in n.inputs and n.op in LINKS]
+def _check_softmax(node: Node | None, shape: Shape) -> None:
+    if node is not None and shape[node.axis("axis", len(shape))] != prod(shape):
         raise UnsupportedModelError(
-            f"A final {link.value} must run over one axis of scores, but node {takers[-1]} takes "
-            f"the shape {shape} of one sample. Flatten the scores before it."
+            f"A final {node.op} must run over all scores of a row, but node {node.label} runs "
+            f"over axis {node.attributes['axis']} of the shape {shape}. Flatten the scores before "
+            "it."
         )
 
 
@@ -142,233 +136,8 @@ def _apply(node: Node, inputs: list[Value]) -> Value:
     return value
 
 
-# ------------------------------------------------------------------------------------------
-# Operators. Each takes its node and its inputs.
-
-
-def _constant(node: Node) -> Value:
-    """Fixed numbers."""
-    array = node.array("value")
-    if not np.isfinite(array).all():
-        raise ModelError(
-            f"Node {node.label} must hold finite numbers only, got NaN or infinity. "
-            "Was the training divergent?"
-        )
-    return constant(array)
-
-
-def _identity(node: Node, x: Value) -> Value:
-    """``x``."""
-    return x
-
-
-def _dropout(node: Node, x: Value) -> Value:
-    """``x``: dropout in evaluation mode."""
-    return x
-
-
-def _linear(node: Node, x: Value, weight: Value, bias: Value | None = None) -> Value:
-    """``x @ weight.T + bias`` along the last axis."""
-    matrix = _fixed(node, weight)
-    if matrix.ndim != 2 or not x.shape or x.shape[-1] != matrix.shape[1]:
-        raise _misfit(node, "a weight (n_out, n_in) whose n_in is the last axis", x, weight)
-    shape = (*x.shape[:-1], matrix.shape[0])
-    repeats = prod(x.shape[:-1])
-    if bias is not None and _fixed(node, bias).shape != shape[-1:]:
-        raise _misfit(node, f"one bias a row of the weight, {shape[-1:]}", bias)
-    offset = None if bias is None else np.tile(_fixed(node, bias), repeats)
-    if repeats > 1:
-        every = sparse.kron(sparse.eye_array(repeats), matrix, format="csr")
-        return affine(shape, [(sparse.csr_array(every), x)], offset)
-    return affine(shape, [(matrix, x)], offset)
-
-
-def _add(node: Node, x: Value, y: Value) -> Value:
-    """``x + y``, broadcast; both may depend on the input."""
-    x, y = _broadcast(node, x, y)
-    return _weighted(x, 1.0, y, 1.0)
-
-
-def _subtract(node: Node, x: Value, y: Value) -> Value:
-    """``x - y``, broadcast; both may depend on the input."""
-    x, y = _broadcast(node, x, y)
-    return _weighted(x, 1.0, y, -1.0)
-
-
-def _multiply(node: Node, x: Value, y: Value) -> Value:
-    """``x * y``, broadcast, where one of them is constant."""
-    x, y = _broadcast(node, x, y)
-    if x.fixed is not None:
-        x, y = y, x
-    return affine(x.shape, [(diagonal(_fixed(node, y).reshape(-1)), x)])
-
-
-def _divide(node: Node, x: Value, y: Value) -> Value:
-    """``x / y``, broadcast, where y is constant and nowhere 0."""
-    x, y = _broadcast(node, x, y)
-    divisor = _fixed(node, y)
-    if not divisor.all():
-        raise ModelError(f"Node {node.label} must not divide by 0, got a divisor with a 0 in it.")
-    return affine(x.shape, [(diagonal(1.0 / divisor.reshape(-1)), x)])
-
-
-def _relu(node: Node, x: Value) -> Value:
-    """``max(x, 0)``: one rectified unit a value."""
-    return rectify(x)
-
-
-def _leaky_relu(node: Node, x: Value) -> Value:
-    """``slope x + (1 - slope) max(x, 0)`` for any slope: a rectified and a carried unit a value."""
-    return _sloped(x, np.full(x.size, node.number("slope")))
-
-
-def _prelu(node: Node, x: Value, slope: Value) -> Value:
-    """The leaky form with a slope for each channel (first axis) or one for all."""
-    slopes = _fixed(node, slope).reshape(-1)
-    if slopes.size != 1 and (not x.shape or slopes.size != x.shape[0]):
-        raise _misfit(node, "one slope, or one for each channel (first axis)", x, slope)
-    return _sloped(x, np.repeat(slopes, x.size // slopes.size))
-
-
-def _batch_norm(
-    node: Node, x: Value, scale: Value, shift: Value, mean: Value, variance: Value
-) -> Value:
-    """``scale (x - mean) / sqrt(variance + epsilon) + shift`` for each channel (first axis)."""
-    channels = x.shape[:1]
-    for part in (scale, shift, mean, variance):
-        if _fixed(node, part).shape != channels:
-            raise _misfit(node, "one number for each channel (first axis)", x, part)
-    spread = _fixed(node, variance) + node.number("epsilon")
-    if not (spread > 0.0).all():
-        raise ModelError(
-            f"Node {node.label} must have variance + epsilon > 0 in every channel, "
-            f"got {spread.min()}."
-        )
-    factor = _fixed(node, scale) / np.sqrt(spread)
-    offset = _fixed(node, shift) - _fixed(node, mean) * factor
-    repeats = x.size // factor.size
-    return affine(x.shape, [(diagonal(np.repeat(factor, repeats)), x)], np.repeat(offset, repeats))
-
-
-def _flatten(node: Node, x: Value) -> Value:
-    """Axes ``start`` to ``end`` as one."""
-    if not x.shape:
-        return Value((1,), x.vector)
-    start, end = node.axis("start", len(x.shape)), node.axis("end", len(x.shape))
-    if start > end:
-        raise _misfit(node, f"a start axis ({start}) not behind the end axis ({end})", x)
-    middle = prod(x.shape[start : end + 1])
-    return Value((*x.shape[:start], middle, *x.shape[end + 1 :]), x.vector)
-
-
-def _reshape(node: Node, x: Value) -> Value:
-    """The same numbers in C order in another shape; one size may be -1."""
-    shape = node.integers("shape")
-    rest = prod(size for size in shape if size != -1)
-    if shape.count(-1) == 1 and rest and x.size % rest == 0:
-        shape = tuple(x.size // rest if size == -1 else size for size in shape)
-    if prod(shape) != x.size or min(shape, default=1) < 1:
-        raise _misfit(node, f"{x.size} values for the shape {node.integers('shape')}", x)
-    return Value(shape, x.vector)
-
-
-def _concat(node: Node, first: Value, *others: Value) -> Value:
-    """The values one behind the other along ``axis``."""
-    parts = (first, *others)
-    if not first.shape:
-        raise _misfit(node, "values with at least one axis", *parts)
-    axis, sizes = node.axis("axis", len(first.shape)), [part.size for part in parts]
-    places = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
-    blocks = [place.reshape(part.shape) for place, part in zip(places, parts, strict=True)]
-    try:
-        index = np.concatenate(blocks, axis=axis)
-    except ValueError:
-        raise _misfit(node, f"shapes that agree but for axis {axis}", *parts) from None
-    # index[k] says which value stands at k: scatter each part to where its values stand
-    target = np.argsort(index.reshape(-1))
-    terms = [
-        (selection(target[place], index.size).T.tocsr(), part)
-        for place, part in zip(places, parts, strict=True)
-    ]
-    return affine(index.shape, terms)
-
-
-# ------------------------------------------------------------------------------------------
-# What the operators share.
-
-
-def _fixed(node: Node, value: Value) -> FloatArray:
-    """The numbers of an input that has to be constant."""
-    numbers = value.fixed
-    if numbers is None:
-        raise UnsupportedModelError(
-            f"Node {node.label} combines two values that both depend on the input, which is not "
-            "piecewise linear: one of them must be constant."
-        )
-    return numbers
-
-
-def _broadcast(node: Node, x: Value, y: Value) -> tuple[Value, Value]:
-    try:
-        shape = np.broadcast_shapes(x.shape, y.shape)
-    except ValueError:
-        raise _misfit(node, "shapes that broadcast", x, y) from None
-    return _spread(x, shape), _spread(y, shape)
-
-
-def _spread(value: Value, shape: Shape) -> Value:
-    index = np.arange(value.size).reshape(value.shape)
-    return gather(value, np.broadcast_to(index, shape))
-
-
-def _weighted(x: Value, a: float, y: Value, b: float) -> Value:
-    """``a x + b y`` of equal shapes."""
-    ones = np.ones(x.size)
-    return affine(x.shape, [(diagonal(a * ones), x), (diagonal(b * ones), y)])
-
-
-def _sloped(x: Value, slopes: FloatArray) -> Value:
-    """``slope x + (1 - slope) max(x, 0)``: nothing rectified at slope 1, nothing carried at 0."""
-    if not slopes.any():
-        return rectify(x)
-    bent, kept = np.flatnonzero(slopes != 1.0), np.flatnonzero(slopes)
-    if not bent.size:
-        return x
-    scatter_bent = selection(bent, x.size).T @ diagonal(1.0 - slopes[bent])
-    scatter_kept = selection(kept, x.size).T @ diagonal(slopes[kept])
-    terms = [
-        (sparse.csr_array(scatter_bent), rectify(gather(x, bent))),
-        (sparse.csr_array(scatter_kept), gather(x, kept)),
-    ]
-    return affine(x.shape, terms)
-
-
-def _misfit(node: Node, wanted: str, *values: Value) -> ModelError:
-    got = " and ".join(str(value.shape) for value in values)
-    return ModelError(
-        f"Node {node.label} needs {wanted}, got shape {got} (of one sample, without the rows). "
-        "The model contradicts itself: does it run on its own data?"
-    )
-
-
 OPERATORS: Mapping[str, Callable[..., Value]] = MappingProxyType(
-    {
-        "add": _add,
-        "batch_norm": _batch_norm,
-        "concat": _concat,
-        "constant": _constant,
-        "divide": _divide,
-        "dropout": _dropout,
-        "flatten": _flatten,
-        "identity": _identity,
-        "leaky_relu": _leaky_relu,
-        "linear": _linear,
-        "multiply": _multiply,
-        "prelu": _prelu,
-        "relu": _relu,
-        "reshape": _reshape,
-        "subtract": _subtract,
-    }
+    dict(sorted({**ELEMENTWISE, **MATRICES, **REDUCTIONS, **STRUCTURE, **WINDOWS}.items()))
 )
 """Operator name -> the function that lowers it. Its docstring says what it computes."""
 

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
-from explainrelu.arrays import FloatArray, IntArray
+from explainrelu.arrays import FloatArray, IntArray, Matrix, dense, entries
 from explainrelu.errors import ModelError
 from explainrelu.importers.operators.carrying import COMPUTED, fewest_carried
-from explainrelu.importers.operators.values import AffineVector, Matrix, RectifiedVector, Vector
+from explainrelu.importers.operators.values import AffineVector, RectifiedVector, Vector
 from explainrelu.network.network import AffineMap, Layer
 
 __all__ = ["schedule"]
@@ -77,7 +78,8 @@ def schedule(output: Vector, n_inputs: int) -> tuple[tuple[Layer, ...], AffineMa
                 forms[vector] = _computed(vector, forms, n_units)
             elif depth == 0:
                 forms[vector] = _Form.of_units(np.arange(n_units), n_units)
-    return tuple(layers), AffineMap(*_finite(forms[output]))
+    weight, bias = _finite(forms[output])
+    return tuple(layers), AffineMap(dense(weight), bias)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,25 +89,29 @@ class _Form:
     ``units`` says which of its numbers are units as they stand, and which unit.
     """
 
-    weight: FloatArray
+    weight: Matrix
     bias: FloatArray
     units: IntArray
 
     @classmethod
     def of_units(cls, units: IntArray, n_units: int) -> "_Form":
         """Numbers that are units; a place below 0 gives a row of zeros."""
-        weight = np.zeros((units.size, n_units))
-        named = np.flatnonzero(units >= 0)
-        weight[named, units[named]] = 1.0
+        named = units >= 0
+        starts = np.concatenate([[0], np.cumsum(named)])
+        ones = np.ones(int(starts[-1]))
+        weight = sparse.csr_array((ones, units[named], starts), shape=(units.size, n_units))
         return cls(weight, np.zeros(units.size), units)
 
-    def through(self, matrix: Matrix) -> FloatArray:
+    def through(self, matrix: Matrix) -> Matrix:
         """The weight of ``matrix @ vector``; nothing is multiplied where units stand alone."""
         if (self.units < 0).any() or np.unique(self.units).size < self.units.size:
-            return np.asarray(matrix @ self.weight)
-        weight = np.zeros((matrix.shape[0], self.weight.shape[1]))
-        weight[:, self.units] = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
-        return weight
+            return _product(matrix, self.weight)
+        shape = (matrix.shape[0], self.weight.shape[1])
+        if isinstance(matrix, np.ndarray):
+            weight = np.zeros(shape)
+            weight[:, self.units] = matrix
+            return weight
+        return sparse.csr_array((matrix.data, self.units[matrix.indices], matrix.indptr), shape)
 
 
 def _ordered(output: Vector) -> list[Vector]:
@@ -155,7 +161,7 @@ def _layer(
 ) -> tuple[Layer, dict[Vector, _Form]]:
     """The layer that rectifies what is due, and the forms of what is at hand behind it."""
     arguments = list(dict.fromkeys(vector.argument for vector in due))
-    rectified_weight = np.concatenate([forms[argument].weight for argument in arguments])
+    rectified_weight = _stacked([forms[argument].weight for argument in arguments])
     rectified_bias = np.concatenate([forms[argument].bias for argument in arguments])
     passing = _passing(live, forms)
     units = {vector: forms[vector].units for vector in passing}
@@ -163,7 +169,7 @@ def _layer(
     form = _carried(places, forms, n_units)
     weight, bias = _finite(
         _Form(
-            np.concatenate([rectified_weight, form.weight]),
+            _stacked([rectified_weight, form.weight]),
             np.concatenate([rectified_bias, form.bias]),
             form.units,
         )
@@ -198,13 +204,15 @@ def _carried(
     places: Mapping[Vector, IntArray], forms: Mapping[Vector, _Form], n_units: int
 ) -> _Form:
     """The rows of the carried units over the units before the layer."""
-    n_carried = 1 + max((int(place.max(initial=-1)) for place in places.values()), default=-1)
-    weight, bias = np.zeros((n_carried, n_units)), np.zeros(n_carried)
-    for vector, place in places.items():
-        kept = np.flatnonzero(place >= 0)
-        weight[place[kept]] = forms[vector].weight[kept]
-        bias[place[kept]] = forms[vector].bias[kept]
-    return _Form(weight, bias, np.full(n_carried, COMPUTED))
+    rows = {vector: np.flatnonzero(place >= 0) for vector, place in places.items()}
+    weights = [forms[vector].weight[kept] for vector, kept in rows.items()]
+    biases = [forms[vector].bias[kept] for vector, kept in rows.items()]
+    carried = np.concatenate([np.zeros(0, np.int64), *(places[v][rows[v]] for v in rows)])
+    # several vectors may hold the same number: it is carried once
+    first = np.unique(carried, return_index=True)[1]
+    weight = _stacked([np.zeros((0, n_units)), *weights])[first]
+    bias = np.concatenate([np.zeros(0), *biases])[first]
+    return _Form(weight, bias, np.full(first.size, COMPUTED))
 
 
 def _computed(vector: AffineVector, forms: Mapping[Vector, _Form], n_units: int) -> _Form:
@@ -214,11 +222,11 @@ def _computed(vector: AffineVector, forms: Mapping[Vector, _Form], n_units: int)
         for matrix, source in vector.terms:
             form = forms[source]
             part = form.through(matrix)
-            weight = part if weight is None else weight + part
+            weight = part if weight is None else _sum(weight, part)
             if form.bias.any():
                 bias = bias + matrix @ form.bias
     if weight is None:
-        weight = np.zeros((bias.size, n_units))
+        weight = sparse.csr_array((bias.size, n_units))
     return _Form(weight, bias, np.full(bias.size, COMPUTED))
 
 
@@ -227,13 +235,36 @@ def _behind(vector: Vector, places: IntArray, forms: Mapping[Vector, _Form], n_u
     carried = _Form.of_units(places, n_units)
     if not isinstance(vector, AffineVector) or not (places == COMPUTED).any():
         return carried
-    computed, anew = (places == COMPUTED)[:, None], _computed(vector, forms, n_units)
-    weight = np.where(computed, anew.weight, carried.weight)
-    return _Form(weight, np.where(computed[:, 0], anew.bias, carried.bias), places)
+    computed, anew = places == COMPUTED, _computed(vector, forms, n_units)
+    # rows that are computed have no entry in the carried form, and the other way round
+    kept = sparse.dia_array((computed[None].astype(np.float64), [0]), shape=(places.size,) * 2)
+    weight = _sum(carried.weight, _product(sparse.csr_array(kept), anew.weight))
+    return _Form(weight, np.where(computed, anew.bias, carried.bias), places)
 
 
-def _finite(form: _Form) -> tuple[FloatArray, FloatArray]:
-    if not (np.isfinite(form.weight).all() and np.isfinite(form.bias).all()):
+def _product(left: Matrix, right: Matrix) -> Matrix:
+    """Sparse where both are."""
+    found = left @ right
+    return found if isinstance(found, np.ndarray) else sparse.csr_array(found)
+
+
+def _stacked(weights: Sequence[Matrix]) -> Matrix:
+    """The rows one below the other; dense where all of them are."""
+    full = [weight for weight in weights if isinstance(weight, np.ndarray)]
+    if len(full) == len(weights):
+        return np.concatenate(full)
+    rows = [sparse.csr_array(weight) for weight in weights]
+    return sparse.csr_array(sparse.vstack(rows, format="csr"))
+
+
+def _sum(left: Matrix, right: Matrix) -> Matrix:
+    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
+        return np.asarray(left + right)
+    return sparse.csr_array(left + right)
+
+
+def _finite(form: _Form) -> tuple[Matrix, FloatArray]:
+    if not (np.isfinite(entries(form.weight)).all() and np.isfinite(form.bias).all()):
         raise ModelError(
             "The weights of consecutive affine operators must compose to finite numbers, got an "
             "overflow. Rescale the model's weights."

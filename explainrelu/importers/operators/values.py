@@ -5,20 +5,19 @@ These two steps make every continuous piecewise-linear function, so each operato
 with the shape its numbers are read in (C order); reshaping never touches the vector.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 from scipy import sparse
 
-from explainrelu.arrays import FloatArray, IntArray
+from explainrelu.arrays import FloatArray, IntArray, Matrix, entries
 from explainrelu.importers.operators.graph import Shape
 
 __all__ = [
     "AffineVector",
     "InputVector",
-    "Matrix",
     "RectifiedVector",
     "Value",
     "Vector",
@@ -26,12 +25,11 @@ __all__ = [
     "constant",
     "diagonal",
     "gather",
+    "larger",
     "rectify",
     "selection",
+    "weighted",
 ]
-
-Matrix = FloatArray | sparse.csr_array[np.float64]
-"""Dense, or sparse where most entries are zero by construction."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +42,11 @@ class InputVector:
     def sources(self) -> "tuple[Vector, ...]":
         """Vectors this one is made from."""
         return ()
+
+    @property
+    def never_negative(self) -> bool:
+        """Whether no number can be below 0, as far as is seen without computing bounds."""
+        return False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +65,11 @@ class RectifiedVector:
         """Vectors this one is made from."""
         return (self.argument,)
 
+    @property
+    def never_negative(self) -> bool:
+        """Whether no number can be below 0, as far as is seen without computing bounds."""
+        return True
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AffineVector:
@@ -79,6 +87,15 @@ class AffineVector:
     def sources(self) -> "tuple[Vector, ...]":
         """Vectors this one is made from."""
         return tuple(vector for _, vector in self.terms)
+
+    @property
+    def never_negative(self) -> bool:
+        """Whether no number can be below 0, as far as is seen without computing bounds."""
+        return (
+            bool((self.bias >= 0.0).all())
+            and all((entries(matrix) >= 0.0).all() for matrix, _ in self.terms)
+            and all(vector.never_negative for _, vector in self.terms)
+        )
 
 
 Vector = InputVector | RectifiedVector | AffineVector
@@ -132,14 +149,34 @@ def affine(
     return Value(shape, AffineVector(tuple(kept), total))
 
 
+def weighted(
+    factors: Sequence[float], values: Sequence[Value], bias: FloatArray | None = None
+) -> Value:
+    """``bias + sum of factor * value``, of values in the same shape."""
+    size, shape = values[0].size, values[0].shape
+    terms = [
+        (diagonal(np.full(size, factor)), value)
+        for factor, value in zip(factors, values, strict=True)
+    ]
+    return affine(shape, terms, bias)
+
+
 def rectify(value: Value) -> Value:
-    """``max(value, 0)``; what is rectified already stays as it is."""
+    """``max(value, 0)``; what can be seen to be never negative stays as it is."""
     numbers = value.fixed
     if numbers is not None:
         return constant(np.maximum(numbers, 0.0))
-    if isinstance(value.vector, RectifiedVector):
+    if value.vector.never_negative:
         return value
     return Value(value.shape, RectifiedVector(value.vector))
+
+
+def larger(x: Value, y: Value) -> Value:
+    """``max(x, y) = x + max(y - x, 0)``, of values in the same shape.
+
+    Exact where both are equal, and in float64 wherever ``y - x`` is.
+    """
+    return weighted((1.0, 1.0), (x, rectify(weighted((1.0, -1.0), (y, x)))))
 
 
 def gather(value: Value, index: IntArray) -> Value:
@@ -159,7 +196,7 @@ def selection(index: IntArray, size: int) -> sparse.csr_array[np.float64]:
     return sparse.csr_array((np.ones(index.size), index, rows), shape=(index.size, size))
 
 
-def diagonal(entries: FloatArray) -> sparse.csr_array[np.float64]:
-    """The matrix that multiplies each value by its entry."""
-    size = entries.size
-    return sparse.csr_array((entries, np.arange(size), np.arange(size + 1)), shape=(size, size))
+def diagonal(factors: FloatArray) -> sparse.csr_array[np.float64]:
+    """The matrix that multiplies each value by its factor."""
+    size = factors.size
+    return sparse.csr_array((factors, np.arange(size), np.arange(size + 1)), shape=(size, size))
