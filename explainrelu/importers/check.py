@@ -8,9 +8,12 @@ from explainrelu.arrays import FloatArray
 from explainrelu.certificate import Check, Exactness, Status
 from explainrelu.errors import ImportCheckError
 from explainrelu.network.network import ReluNetwork
+from explainrelu.network.number_formats import rows_of_other_pattern
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
-__all__ = ["checked"]
+__all__ = ["checked", "pattern_drift"]
+
+_NAMED_ROWS = 20
 
 
 def checked(
@@ -67,3 +70,30 @@ def checked(
             "the importer, and no explanation of it could be trusted."
         )
     return replace(network, certificate=network.certificate.plus([check]))
+
+
+def pattern_drift(network: ReluNetwork, points: FloatArray) -> Check:
+    """How many rows are in another linear region in the model's own number format.
+
+    Parameters
+    ----------
+    points : (n_samples, n_inputs)
+        Encoded points; ``network.origin.dtype`` is the format.
+
+    Returns
+    -------
+    Check
+        A statement, not a test: its value is the share of rows, its detail names them.
+    """
+    number_format = network.origin.dtype
+    rows = rows_of_other_pattern(network, points, number_format)
+    named = ", ".join(map(str, rows[:_NAMED_ROWS]))
+    more = f" and {rows.size - _NAMED_ROWS} more" if rows.size > _NAMED_ROWS else ""
+    return Check(
+        f"share of rows with another activation pattern in {number_format}",
+        Status.HOLDS,
+        rows.size / points.shape[0],
+        float("nan"),
+        Exactness.ESTIMATED,
+        f"{rows.size} of {points.shape[0]} rows" + (f": {named}{more}" if rows.size else ""),
+    )

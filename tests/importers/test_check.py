@@ -5,12 +5,13 @@ import pytest
 
 from explainrelu.certificate import Exactness, Status
 from explainrelu.errors import ImportCheckError
-from explainrelu.importers.check import checked
+from explainrelu.importers.check import checked, pattern_drift
 from explainrelu.network.network import Origin, ReluNetwork
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 from tests.network.messages import says_all_three
 
 NETWORK = ReluNetwork.from_weights([[[1.0]]], [[0.0]])
+NARROW = ReluNetwork.from_weights([[[1.0]], [[1.0]]], [[-1.0], [0.0]])
 OWN = np.array([[1.0], [-4.0]])
 
 
@@ -69,3 +70,22 @@ def test_limits_are_an_argument():
 def test_what_is_no_number_is_never_taken_for_agreement(got: float, own: float):
     with pytest.raises(ImportCheckError, match="difference"):
         checked(NETWORK, np.array([[got]]), np.array([[own]]), what="scores")
+
+
+def test_rows_that_rounding_moves_to_another_region_are_named():
+    network = replace(NARROW, origin=Origin(dtype="float32"))
+    points = np.array([[2.0], [1.0 + 1e-12], [0.0], [1.0 + 1e-13]])
+    check = pattern_drift(network, points)
+    assert check.name == "share of rows with another activation pattern in float32"
+    assert check.value == 0.5
+    assert check.detail == "2 of 4 rows: 1, 3"
+
+
+def test_of_many_such_rows_the_first_are_named():
+    network = replace(NARROW, origin=Origin(dtype="float32"))
+    assert pattern_drift(network, np.full((25, 1), 1.0 + 1e-12)).detail.endswith(" and 5 more")
+
+
+def test_in_float64_no_row_is_named():
+    assert pattern_drift(NARROW, np.ones((3, 1))).detail == "0 of 3 rows"
+
