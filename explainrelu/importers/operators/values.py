@@ -6,7 +6,7 @@ with the shape its numbers are read in (C order); reshaping never touches the ve
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
@@ -73,10 +73,23 @@ class RectifiedVector:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AffineVector:
-    """``bias + sum of matrix @ vector`` over the terms; a constant where there are none."""
+    """``bias + sum of matrix @ vector`` over the terms; a constant where there are none.
+
+    ``never_negative`` says whether no number can be below 0, as far as is seen without computing
+    bounds; it is found once, since a vector may be taken by many.
+    """
 
     terms: "tuple[tuple[Matrix, Vector], ...]"
     bias: FloatArray
+    never_negative: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        found = (
+            bool((self.bias >= 0.0).all())
+            and all(vector.never_negative for _, vector in self.terms)
+            and all((entries(matrix) >= 0.0).all() for matrix, _ in self.terms)
+        )
+        object.__setattr__(self, "never_negative", found)
 
     @property
     def size(self) -> int:
@@ -87,15 +100,6 @@ class AffineVector:
     def sources(self) -> "tuple[Vector, ...]":
         """Vectors this one is made from."""
         return tuple(vector for _, vector in self.terms)
-
-    @property
-    def never_negative(self) -> bool:
-        """Whether no number can be below 0, as far as is seen without computing bounds."""
-        return (
-            bool((self.bias >= 0.0).all())
-            and all((entries(matrix) >= 0.0).all() for matrix, _ in self.terms)
-            and all(vector.never_negative for _, vector in self.terms)
-        )
 
 
 Vector = InputVector | RectifiedVector | AffineVector

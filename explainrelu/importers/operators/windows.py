@@ -93,19 +93,7 @@ def _positions(node: Node, x: Value, kernel: Shape) -> list[IntArray]:
     dilations = (1,) * len(kernel)
     if "dilations" in node.attributes:
         dilations = node.integers("dilations")
-    if not sizes or any(
-        len(given) != len(sizes) for given in (kernel, strides, before, after, dilations)
-    ):
-        raise misfit(
-            node, f"{len(kernel)} spatial axes, with a kernel, a stride and pads for each", x
-        )
-    if min(*kernel, *strides, *dilations) < 1 or min(*before, *after) < 0:
-        raise misfit(
-            node,
-            "kernels, strides and dilations of at least 1 and pads of at least 0, "
-            f"not {kernel}, {strides}, {dilations}, {before} and {after}",
-            x,
-        )
+    _check_windows(node, x, (kernel, strides, dilations), (before, after))
     up = node.number("ceil", 0.0) != 0.0
     found = []
     for size, width, step, low, high, gap in zip(
@@ -119,6 +107,24 @@ def _positions(node: Node, x: Value, kernel: Shape) -> list[IntArray]:
             raise misfit(node, f"an input that a window of {kernel} fits in", x)
         found.append(np.arange(count)[:, None] * step - low + gap * np.arange(width))
     return found
+
+
+def _check_windows(
+    node: Node, x: Value, steps: tuple[Shape, Shape, Shape], pads: tuple[Shape, Shape]
+) -> None:
+    """Whether kernel, strides and dilations, and the pads on both sides, can be of the input."""
+    kernel, n_axes = steps[0], len(x.shape) - 2
+    if n_axes < 1 or any(len(given) != n_axes for given in (*steps, *pads)):
+        raise misfit(
+            node, f"{len(kernel)} spatial axes, with a kernel, a stride and pads for each", x
+        )
+    if min(map(min, steps)) < 1 or min(map(min, pads)) < 0:
+        raise misfit(
+            node,
+            "kernels, strides and dilations of at least 1 and pads of at least 0, "
+            f"not {', '.join(map(str, (*steps, *pads)))}",
+            x,
+        )
 
 
 def _spread_out(node: Node, x: Value) -> list[IntArray]:

@@ -229,3 +229,20 @@ def test_a_linear_along_the_last_of_two_axes_is_applied_to_each_row():
         node("linear", "m", "w"),
     )
     assert lowered(*nodes, n_inputs=4)([[1.0, 2.0, 3.0, 4.0]]).tolist() == [[21.0, 43.0]]
+
+
+def test_a_long_chain_of_doublings_is_lowered_at_once():
+    names = ["x", *(f"d{i}" for i in range(60))]
+    doublings = [node("add", a, a, output=b) for a, b in zip(names, names[1:], strict=False)]
+    network = lowered(*doublings, node("relu", names[-1]))
+    assert network([[1.0, -1.0]]).tolist() == [[2.0**60, 0.0]]
+
+
+def test_what_cannot_be_negative_is_not_rectified_again():
+    nodes = (
+        node("relu", "x", output="r"),
+        Node.constant("w", np.ones((3, 2))),
+        node("linear", "r", "w", output="s"),
+        node("relu", "s"),
+    )
+    assert lowered(*nodes).n_neurons == 2
