@@ -77,7 +77,18 @@ class Certificate:
     @property
     def holds(self) -> bool:
         """True where there is at least one check and every check holds."""
-        return bool(self.checks) and all(check.status is Status.HOLDS for check in self.checks)
+        return self.status is Status.HOLDS
+
+    @property
+    def status(self) -> Status:
+        """``fails`` where a check fails, else ``undecided`` where one is, or where there is none.
+
+        What was not decided is neither proven nor wrong: ``holds`` is False of it too.
+        """
+        found = {check.status for check in self.checks}
+        if Status.FAILS in found:
+            return Status.FAILS
+        return Status.HOLDS if found == {Status.HOLDS} else Status.UNDECIDED
 
     def plus(self, checks: Iterable[Check]) -> "Certificate":
         """A new certificate with further checks behind these."""

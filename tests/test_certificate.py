@@ -83,3 +83,17 @@ def test_a_check_without_a_figure_has_a_missing_one():
     nothing = Check("read", Status.HOLDS, float("nan"), float("nan"), Exactness.EXACT, "")
     assert Certificate((nothing,)).to_frame()[["value", "tolerance"]].isna().all(axis=None)
     assert isinstance(Certificate((nothing,)).to_frame(), pd.DataFrame)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "together"),
+    [
+        ([], Status.UNDECIDED),
+        ([Status.HOLDS], Status.HOLDS),
+        ([Status.HOLDS, Status.UNDECIDED], Status.UNDECIDED),
+        ([Status.UNDECIDED, Status.FAILS, Status.HOLDS], Status.FAILS),
+    ],
+)
+def test_one_status_stands_for_all_checks(statuses, together):
+    checks = [Check("made up", status, 0.0, 0.0, Exactness.EXACT, "") for status in statuses]
+    assert Certificate(tuple(checks)).status is together

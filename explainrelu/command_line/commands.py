@@ -27,7 +27,7 @@ from explainrelu.explanations.explain import explain
 from explainrelu.explanations.ranking import rank_features
 from explainrelu.explanations.rules import RuleSet, extract_rules
 from explainrelu.geometry.box import Box
-from explainrelu.reports.report import STEPS, report
+from explainrelu.reports.report import PAGE, STEPS, report
 from explainrelu.reports.writing import write_folder
 from explainrelu.rewrites.convert import convert
 from explainrelu.rewrites.storage import save
@@ -67,13 +67,12 @@ def write_report(
             random_state=seed,
             progress=progress,
         )
-    found.to_html(folder / "report.html")
-    (found.to_parquet if parquet else found.to_csv)(folder)
+    found.to_folder(folder, parquet=parquet)
     suffix = "parquet" if parquet else "csv"
-    files = ["report.html", *(f"{name}.{suffix}" for name in found.tables)]
+    files = [PAGE, *(f"{name}.{suffix}" for name in found.tables)]
     console.note(read.note)
     console.say(folded(found.summary(), hang=9))
-    console.note(f"Wrote {len(files)} files to {folder}; open {folder / 'report.html'} first.")
+    console.note(f"Wrote {len(files)} files to {folder}; open {folder / PAGE} first.")
     console.data({"folder": str(folder), "files": files, **_certified(found.certificate)})
     return console.holds(found.certificate)
 

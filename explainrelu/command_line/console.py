@@ -17,7 +17,9 @@ from explainrelu.certificate import Certificate, Status
 __all__ = ["Console", "records"]
 
 _Item = TypeVar("_Item")
-_PLAIN = str.maketrans({"█": "#", "…": "~", "–": "-", "−": "-", "×": "x", "\u202f": " "})
+_PLAIN = str.maketrans(
+    {"█": "#", "…": "~", "–": "-", "−": "-", "×": "x", "±": "+/-", "\u202f": " "}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +53,18 @@ class Console:
             click.echo(json.dumps(content, indent=2, allow_nan=False))
 
     def holds(self, *certificates: Certificate) -> bool:
-        """Whether every check holds; each that does not is named on stderr."""
-        failed = [c for one in certificates for c in one.checks if c.status is not Status.HOLDS]
-        for check in failed:
-            click.echo(
-                f"Warning: a check {check.status}: {check.name}, {check.value:.3g} where at most "
-                f"{check.tolerance:.3g} is allowed ({check.detail}).",
-                err=True,
-            )
-        return not failed
+        """Whether no check fails; each that does not hold is named on stderr."""
+        checks = [check for certificate in certificates for check in certificate.checks]
+        for check in checks:
+            if check.status is Status.FAILS:
+                click.echo(
+                    f"Warning: a check fails: {check.name}, {check.value:.3g} where at most "
+                    f"{check.tolerance:.3g} is allowed ({check.detail}).",
+                    err=True,
+                )
+            elif check.status is Status.UNDECIDED:
+                click.echo(f"Not decided: {check.name} ({check.detail}).", err=True)
+        return all(check.status is not Status.FAILS for check in checks)
 
     @property
     def shows_progress(self) -> bool:

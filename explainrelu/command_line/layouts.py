@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from explainrelu.certificate import Certificate
+from explainrelu.certificate import Certificate, Status
 from explainrelu.explanations.agreement import Comparison
 from explainrelu.explanations.explanation import Explanation
 from explainrelu.network.formula import number_text
@@ -151,12 +151,21 @@ def conversion_text(shallow: ThreeLayerNetwork) -> str:
     return folded("\n".join(f"  {name:<10}{fact}" for name, fact in facts), hang=12)
 
 
+_STATES = {
+    Status.HOLDS: "holds",
+    Status.FAILS: "DOES NOT HOLD",
+    Status.UNDECIDED: "not decided in full",
+}
+
+
 def certificate_text(certificate: Certificate) -> str:
     """Whether it holds, and every check with its figure."""
-    lines = [f"Certificate: {'holds' if certificate.holds else 'DOES NOT HOLD'}"]
+    lines = [f"Certificate: {_STATES[certificate.status]}"]
     for check in certificate.checks:
-        figure = f"{check.value:.2g} (at most {check.tolerance:.2g})"
-        lines.append(f"  {check.status:<10}{check.name}: {figure}; {check.detail}")
+        figure = f"{check.value:.2g} (at most {check.tolerance:.2g}); "
+        if check.status is Status.UNDECIDED:
+            figure = ""
+        lines.append(f"  {check.status:<10}{check.name}: {figure}{check.detail}")
     return folded("\n".join(lines), hang=12)
 
 
@@ -167,7 +176,7 @@ def certificate_text(certificate: Certificate) -> str:
 def ranking_text(ranking: pd.DataFrame) -> str:
     """The ranking of one output; of several outputs their mean."""
     several = ranking["output"].nunique() > 1
-    chosen = ranking[ranking["output"] == "overall"] if several else ranking
+    chosen = ranking[ranking["output"] == ranking["output"].iloc[-1]]  # the mean stands last
     first, largest = chosen.iloc[0], float(chosen["importance"].max()) or 1.0
     rows = [
         [
@@ -181,18 +190,18 @@ def ranking_text(ranking: pd.DataFrame) -> str:
         for _, row in chosen.iterrows()
     ]
     header = ["", "column", str(first["by"]), "share", "" if several else "rising", ""]
-    return f"{_ranking_title(ranking, first)}\n\n" + table_text(header, rows, "><>><<")
+    return f"{_ranking_title(ranking, first, several)}\n\n" + table_text(header, rows, "><>><<")
 
 
-def _ranking_title(ranking: pd.DataFrame, first: "pd.Series[Any]") -> str:
+def _ranking_title(ranking: pd.DataFrame, first: "pd.Series[Any]", several: bool) -> str:
     what = f"{first['scale']} of {first['output']}"
-    if first["output"] == "overall":
+    if several:
         what = f"mean over {ranking['output'].nunique() - 1} outputs, {first['scale']}"
     elif first["output"] == first["scale"]:
         what = str(first["scale"])
     unit = f", in {first['unit']}" if first["unit"] and first["comparable"] else ""
     lines = [f"Score: {what}{unit}", f"{str(first['by']).capitalize()}: {_MEANING[first['by']]}"]
-    if first["output"] != "overall":
+    if not several:
         lines.append("Rising: which way the score goes when the column rises, in most rows")
     return folded("\n".join(lines))
 

@@ -9,7 +9,7 @@ Legend: for one row and output, ``a`` and ``b`` are the two attributions over th
     signed rank agreement   share of k with the same place and the same sign in both
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,21 +17,20 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from explainrelu.arrays import FloatArray, IntArray
+from explainrelu.arrays import FloatArray, IntArray, frozen
 from explainrelu.errors import ArgumentError
 from explainrelu.explanations.explain import METHODS, explain
 from explainrelu.explanations.explanation import Explanation
+from explainrelu.explanations.limits import checked_limit, checked_seed
+from explainrelu.explanations.shap_values import ShapValues, shap_values, three_dimensional
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
-from explainrelu.network.outputs import ScoreView
 from explainrelu.network.patterns import activation_patterns, pattern_keys
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["Comparison", "compare_with_shap"]
 
-_EXACT_COLUMNS = 10
 _BACKGROUND_ROWS = 100
-_REPEATED_ROWS = 20
 _METHODS = ("auto", "exact", "permutation")
 
 
@@ -65,22 +64,16 @@ class Comparison:
     shap_base_values: FloatArray
     rows: IntArray
 
+    def __post_init__(self) -> None:
+        for name in ("shap_values", "shap_base_values", "rows"):
+            object.__setattr__(self, name, frozen(np.array(getattr(self, name))))
+
     def __repr__(self) -> str:
         return f"Comparison({self.rows.size} rows: .summary, .per_row, .reasons)"
 
     def to_frame(self) -> pd.DataFrame:
         """The table of agreement, one row a data row, output and ``k``."""
         return self.per_row
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _ShapResult:
-    """What shap returned: ``values (n, n_columns, n_scores)``, ``base (n_scores,)``."""
-
-    values: FloatArray
-    base: FloatArray
-    name: str
-    error: FloatArray  # root mean square sampling error of a value, one a score
 
 
 def compare_with_shap(
@@ -126,12 +119,22 @@ def compare_with_shap(
     Comparison
         ``.per_row .summary .reasons``.
 
+    Raises
+    ------
+    ArgumentError, InputTypeError
+        For an option that is not offered, and for ``exact`` where a row differs from the
+        background in more than 16 columns.
+    ModelError, DataError
+        Where the model or the rows cannot be taken in.
+
     Notes
     -----
     Our values are exact. SHAP's are exact for ``exact`` given the background, estimated for
     ``permutation``; its sampling error is measured by a second run with another seed. They
     answer different questions: SHAP averages over rows of the background, which mostly lie in
-    other linear regions; ``local_linear`` reads the one region of the row.
+    other linear regions; ``local_linear`` reads the one region of the row. A row that equals every
+    background row has SHAP values of zero. shap draws from NumPy's global generator: its state is
+    put back, and calls from several threads take their turns.
 
     References
     ----------
@@ -144,8 +147,9 @@ def compare_with_shap(
     >>> float(comparison.summary.feature_agreement.min())
     1.0
     """
-    k = (k,) if isinstance(k, int) else tuple(k)
-    _check_arguments(method, ours, max_rows, k)
+    _check_methods(method, ours)
+    k, max_rows = _lengths(k), checked_limit("max_rows", max_rows)
+    random_state = checked_seed(random_state)
     network = import_model(model, X, tolerances=tolerances)
     frame, view = network.schema.frame(X), network.outputs.view(output)
     rng = np.random.default_rng(random_state)
@@ -157,7 +161,7 @@ def compare_with_shap(
         network, chosen, method=ours, background=background, output=output, tolerances=tolerances
     )
     numbers, back = network.schema.numbers(chosen), network.schema.numbers(background)
-    result = _run_shap(network, view, numbers, back, method, random_state)
+    result = shap_values(network, view, numbers, back, method=method, seed=random_state)
     per_row = _agreement(network, explanation, result, numbers, back, rows, k)
     squeeze = len(view) == 1
     return Comparison(
@@ -173,15 +177,21 @@ def compare_with_shap(
     )
 
 
-def _check_arguments(method: str, ours: str, max_rows: int | None, k: tuple[int, ...]) -> None:
-    if not k or min(k) < 1:
-        raise ArgumentError(f"k must be whole numbers of at least 1, got {k}.")
+def _check_methods(method: str, ours: str) -> None:
     if method not in _METHODS:
         raise ArgumentError(f"method must be one of {', '.join(_METHODS)}, got {method!r}.")
-    if ours not in METHODS:
+    if ours not in tuple(METHODS):
         raise ArgumentError(f"ours must be one of {', '.join(METHODS)}, got {ours!r}.")
-    if max_rows is not None and max_rows < 1:
-        raise ArgumentError(f"max_rows must be at least 1 or None, got {max_rows}.")
+
+
+def _lengths(k: Any) -> tuple[int, ...]:
+    """The lengths of the lists of top columns."""
+    several = isinstance(k, Iterable) and not isinstance(k, str)
+    lengths = tuple(checked_limit("k", length) for length in (k if several else (k,)))
+    found = tuple(length for length in lengths if length is not None)
+    if not found or len(found) < len(lengths):
+        raise ArgumentError(f"k must be whole numbers of at least 1, got {k!r}.")
+    return found
 
 
 def _drawn(n_rows: int, most: int | None, rng: np.random.Generator) -> IntArray:
@@ -190,64 +200,17 @@ def _drawn(n_rows: int, most: int | None, rng: np.random.Generator) -> IntArray:
     return np.sort(rng.choice(n_rows, size=most, replace=False))
 
 
-def _run_shap(
-    network: ReluNetwork,
-    view: ScoreView,
-    numbers: FloatArray,
-    background: FloatArray,
-    method: str,
-    seed: int,
-) -> _ShapResult:
-    """SHAP values of the raw score over numbers: levels stand as their positions.
-
-    shap subtracts values of the columns from each other, which fails on strings; so it is
-    handed one number a raw column, spread to the network's inputs inside the function.
-    """
-    import shap
-
-    def score(rows: FloatArray) -> FloatArray:
-        points = network.schema.spread(np.asarray(rows, dtype=np.float64))
-        return network.forward(points) @ view.matrix.T
-
-    masker = shap.maskers.Independent(background, max_samples=background.shape[0])
-    exact = method == "exact" or (method == "auto" and numbers.shape[1] <= _EXACT_COLUMNS)
-    base = score(background).mean(axis=0)
-    n_columns = numbers.shape[1]
-    if exact:
-        values = _three_dimensional(
-            shap.explainers.Exact(score, masker)(numbers, silent=True).values
-        )
-        return _ShapResult(values, base, "shap Exact", np.zeros(len(view)))
-
-    def sampled(rows: FloatArray, run: int) -> FloatArray:
-        explainer = shap.explainers.Permutation(score, masker, seed=seed + run)
-        found = explainer(rows, max_evals=10 * (2 * n_columns + 1), silent=True)
-        return _three_dimensional(found.values)
-
-    values = sampled(numbers, 0)
-    again = sampled(numbers[:_REPEATED_ROWS], 1)
-    # two independent runs differ by sqrt(2) times the standard error of one
-    gap = values[:_REPEATED_ROWS] - again
-    error = np.sqrt(np.square(gap).mean(axis=(0, 1)) / 2.0)
-    return _ShapResult(values, base, "shap Permutation", error)
-
-
-def _three_dimensional(values: Any) -> FloatArray:
-    array = np.asarray(values, dtype=np.float64)
-    return array[:, :, None] if array.ndim == 2 else array
-
-
 def _agreement(
     network: ReluNetwork,
     explanation: Explanation,
-    result: _ShapResult,
+    result: ShapValues,
     numbers: FloatArray,
     background: FloatArray,
     rows: IntArray,
     k: Sequence[int],
 ) -> pd.DataFrame:
     """The table of agreement per row, output and k."""
-    values = _three_dimensional(explanation.values)
+    values = three_dimensional(explanation.column_values)
     bases = explanation.base_values.reshape(rows.size, -1)
     share = _same_region_share(network, numbers, background)
     lengths = [length for length in k if 1 <= length <= values.shape[1]] or [values.shape[1]]
@@ -321,7 +284,7 @@ def _summary(per_row: pd.DataFrame) -> pd.DataFrame:
 
 
 def _reasons(
-    per_row: pd.DataFrame, explanation: Explanation, result: _ShapResult, background: FloatArray
+    per_row: pd.DataFrame, explanation: Explanation, result: ShapValues, background: FloatArray
 ) -> pd.DataFrame:
     """Why the two differ, with a figure for each reason."""
     rows = []

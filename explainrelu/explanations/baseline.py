@@ -1,6 +1,6 @@
 """The input point an attribution is measured from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ def baseline_numbers(schema: InputSchema, baseline: Any, rows: FloatArray) -> Fl
     ----------
     baseline
         None for the default: the mean of each numeric column and the most frequent level of
-        each other one, over ``rows``. Else one raw row: a mapping, a Series, or a table of one
-        row.
+        each other one, over ``rows``. Else one raw row: a mapping, a Series, a table of one row,
+        or one picture.
     rows : (n_samples, n_columns)
         The rows the default is taken over, as numbers.
 
@@ -34,11 +34,21 @@ def baseline_numbers(schema: InputSchema, baseline: Any, rows: FloatArray) -> Fl
     if baseline is None:
         return np.array([_typical(c.kind, rows[:, i]) for i, c in enumerate(schema.columns)])
     if isinstance(baseline, (Mapping, pd.Series)):
-        baseline = pd.DataFrame([dict(baseline)])
+        baseline = pd.DataFrame([_in_order(dict(baseline), schema.names)])
+    if schema.shape and np.shape(baseline) == schema.shape:
+        baseline = np.asarray(baseline)[None]
     numbers = schema.numbers(baseline)
     if numbers.shape[0] != 1:
         raise DataError(f"baseline must be one row, got {numbers.shape[0]}. Pass a row or nothing.")
     return np.asarray(numbers[0], dtype=np.float64)
+
+
+def _in_order(row: dict[Any, Any], names: Sequence[str]) -> dict[Any, Any]:
+    """A row by the order of the columns, where it has each of them by name."""
+    by_name = {str(key): value for key, value in row.items()}
+    if set(by_name) != set(names):
+        return row  # what is missing, or not known, is said by the one door for input rows
+    return {name: by_name[name] for name in names}
 
 
 def _typical(kind: ColumnKind, values: FloatArray) -> float:

@@ -5,20 +5,21 @@ it is written with coefficient one on its largest term (the constant moved to th
 that ``1.3 x - 2.6 > 0`` reads ``x > 2``. Levels are counted from the first that is possible.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil, floor, log10
 
 import numpy as np
 
-from explainrelu.arrays import BoolArray, FloatArray
+from explainrelu.arrays import BoolArray, FloatArray, frozen
 from explainrelu.geometry.box import Box
 from explainrelu.geometry.polytope import Polytope
 from explainrelu.network.column import Column, ColumnKind, level_text
 from explainrelu.network.formula import readable_form
-from explainrelu.network.reading import read
+from explainrelu.network.reading import Reading, read
 from explainrelu.regions.region import LinearRegion
 from explainrelu.tolerances import Tolerances
 
-__all__ = ["Condition", "conditions_of"]
+__all__ = ["Condition", "conditions_of", "rounded_up"]
 
 _TERMS_SHOWN = 5
 _ROUNDING = 1e-12  # of a row's largest term: below it nothing but rounding is left
@@ -41,7 +42,8 @@ class Condition:
         of the domain; zero for a level.
     text
         The condition in words, by its largest terms: the others are held at the example row,
-        and ``±`` says how far they can move the right-hand side anywhere in the domain.
+        and ``±`` says how far they can move the right-hand side anywhere in the domain. Where
+        that is much beside the terms written, the others are counted too.
     """
 
     weight: FloatArray
@@ -49,6 +51,9 @@ class Condition:
     bound: float
     distance: float
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", frozen(np.array(self.weight)))
 
 
 def conditions_of(
@@ -102,7 +107,31 @@ def _halfspace(
     signs = ("<", ">") if region.pattern[row] else ("<=", ">=")
     relation = signs[0] if leading > 0 else signs[1]
     reading = read(weight, -bound, schema, region.domain, at=inside, max_terms=_TERMS_SHOWN)
-    return Condition(weight, relation, bound, distance, reading.text(right=relation))
+    return Condition(weight, relation, bound, distance, _text(reading, relation))
+
+
+def rounded_up(value: float, *, digits: int = 2) -> float:
+    """The next number of so many significant digits: what is printed of a bound stays a bound.
+
+    Examples
+    --------
+    >>> rounded_up(531.2), rounded_up(0.0), rounded_up(0.101)
+    (540.0, 0.0, 0.11)
+    """
+    if value <= 0.0:
+        return 0.0
+    step = floor(log10(value)) - digits + 1
+    # at the step itself, rounding of the quotient must not lead one step further
+    return float(f"{ceil(value / 10.0**step * (1.0 - 1e-12))}e{step}")
+
+
+def _text(reading: Reading, relation: str) -> str:
+    """A reading with its slack always told: without it the rule's own rows could break it."""
+    told = replace(reading, slack=rounded_up(reading.slack), nearly_all=True)
+    text = told.text(right=relation)
+    if reading.nearly_all:
+        return text
+    return f"{text} ({reading.n_held} more term{'s' if reading.n_held > 1 else ''})"
 
 
 def _levels(region: LinearRegion, tolerances: Tolerances) -> tuple[list[Condition], Box]:

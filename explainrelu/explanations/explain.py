@@ -63,7 +63,7 @@ def explain(
     >>> explanation.base_values + explanation.values.sum(axis=1)
     array([3.5, 6.5])
     """
-    if method not in METHODS:
+    if method not in tuple(METHODS):
         raise ArgumentError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
     return METHODS[method](
         model, X, baseline=baseline, background=background, output=output, tolerances=tolerances

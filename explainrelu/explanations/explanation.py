@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from explainrelu.arrays import BoolArray, FloatArray
+from explainrelu.arrays import BoolArray, FloatArray, frozen
 from explainrelu.certificate import Certificate, Check, Exactness
 from explainrelu.network.outputs import ScoreView
 from explainrelu.tolerances import Tolerances
@@ -18,12 +18,14 @@ __all__ = ["Explanation", "additivity"]
 class Explanation:
     """Attributions of raw rows, in raw columns.
 
-    ``base_values + values.sum(axis=1)`` is the score, for every row and output.
+    ``base_values + values.sum(axis=1)`` is the score, for every row and output; of pictures the
+    values are summed over all of their axes.
 
     Attributes
     ----------
     values : (n_samples, n_columns) or (n_samples, n_columns, n_scores)
-        One value a raw column, in units of the score.
+        One value a raw column, in units of the score. For samples with a shape of their own
+        ``(n_samples, *shape)`` or ``(n_samples, *shape, n_scores)``, as shap has it.
     base_values : (n_samples,) or (n_samples, n_scores)
         What the values are counted from; ``base_meaning`` says what it is.
     scores : (n_samples,) or (n_samples, n_scores)
@@ -46,6 +48,8 @@ class Explanation:
         Whether the values are exact, bounded or estimated.
     certificate
         The check that they add up.
+    shape
+        The shape of one sample where it is a picture, a signal, ...; () for a row of a table.
     """
 
     values: FloatArray
@@ -60,6 +64,14 @@ class Explanation:
     imputed: BoolArray
     exactness: Exactness
     certificate: Certificate
+    shape: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("values", "base_values", "scores", "regions", "imputed"):
+            object.__setattr__(self, name, frozen(np.array(getattr(self, name))))
+        for name in ("data", "baseline"):
+            # copied on write: what is done to the caller's table does not reach this one
+            object.__setattr__(self, name, getattr(self, name).copy(deep=False))
 
     def __repr__(self) -> str:
         size = f"{len(self)} rows, {self.data.shape[1]} columns"
@@ -67,6 +79,12 @@ class Explanation:
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
+
+    @property
+    def column_values(self) -> FloatArray:
+        """The values with one axis of columns, ``(n_samples, n_columns)`` and one for scores."""
+        behind = self.values.shape[1 + len(self.shape) :] if self.shape else self.values.shape[2:]
+        return self.values.reshape(len(self), self.data.shape[1], *behind)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -122,12 +140,13 @@ class Explanation:
 
         names = list(self.view.names)
         numeric = all(pd.api.types.is_numeric_dtype(t) for t in self.data.dtypes)
+        data = self.data.to_numpy(dtype=np.float64 if numeric else object)
         return shap.Explanation(
             values=np.array(self.values),
             base_values=np.array(self.base_values),
-            data=self.data.to_numpy(dtype=np.float64 if numeric else object),
-            feature_names=list(self.feature_names),
-            output_names=names[0] if self.values.ndim == 2 else names,
+            data=data.reshape(len(self), *self.shape) if self.shape else data,
+            feature_names=None if self.shape else list(self.feature_names),
+            output_names=names[0] if self.column_values.ndim == 2 else names,
         )
 
 

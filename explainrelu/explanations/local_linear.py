@@ -54,7 +54,8 @@ def local_linear(
     -------
     Explanation
         ``base_values + values.sum(axis=1)`` is the raw score, up to rounding. A column that
-        the formula does not use, or that stands at its baseline, gets zero.
+        the formula does not use, or that stands at its baseline, gets zero. Of pictures
+        ``(n_samples, *shape)`` the values have that shape.
 
     Raises
     ------
@@ -91,7 +92,9 @@ def local_linear(
     if len(view) == 1:
         values, base_values, scores = values[:, :, 0], base_values[:, 0], scores[:, 0]
     return Explanation(
-        values=values,
+        values=values.reshape(len(frame), *schema.shape, *values.shape[2:])
+        if schema.shape
+        else values,
         base_values=base_values,
         scores=scores,
         data=frame,
@@ -103,6 +106,7 @@ def local_linear(
         imputed=schema.imputed(frame),
         exactness=Exactness.EXACT,
         certificate=Certificate((additivity(values, base_values, scores, tolerances),)),
+        shape=schema.shape,
     )
 
 
@@ -117,15 +121,17 @@ def _contributions(
     network: ReluNetwork, view: ScoreView, points: FloatArray, start: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Values ``(n_samples, n_columns, n_scores)`` and bases ``(n_samples, n_scores)``."""
-    n_samples, sums = points.shape[0], column_sums(network.schema)
-    values = np.empty((n_samples, network.schema.n_columns, len(view)))
+    n_samples, schema = points.shape[0], network.schema
+    # one input a column needs no sum, and of a picture there would be millions of zeros in it
+    sums = None if schema.one_to_one else column_sums(schema)
+    values = np.empty((n_samples, schema.n_columns, len(view)))
     bases = np.empty((n_samples, len(view)))
     for rows in network.row_chunks(n_samples):
         regions = regions_of_points(network, points[rows])
         weight, bias = regions.affine_maps(view)
         bases[rows] = (weight @ start + bias)[regions.rows]
         terms = weight[regions.rows] * (points[rows] - start)[:, None, :]
-        values[rows] = (terms @ sums).transpose(0, 2, 1)
+        values[rows] = (terms if sums is None else terms @ sums).transpose(0, 2, 1)
     return values, bases
 
 

@@ -17,7 +17,7 @@ from explainrelu.regions.observed import regions_of_points
 from explainrelu.regions.region_set import RegionSet
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
-__all__ = ["rank_features"]
+__all__ = ["leading_output", "overall_name", "rank_features"]
 
 _WAYS = ("effect", "contribution", "coefficient")
 
@@ -58,7 +58,8 @@ def rank_features(
     -------
     DataFrame
         One row an output and column, largest first, and for several outputs the mean of their
-        importances as output ``overall``. Columns ``output feature importance share rank
+        importances as output ``overall`` (``overall (mean)`` where an output is called so). Columns
+        ``output feature importance share rank
         mean_coefficient positive_share unit by scale comparable exactness``. For a categorical
         column ``mean_coefficient`` is NaN (it has one coefficient a level) and
         ``positive_share`` the share of rows whose level lies above the mean of the levels.
@@ -89,9 +90,29 @@ def rank_features(
     if by == "effect":
         size = size * _spread(schema, numbers)
     elif by == "contribution":
-        values = local_linear(network, X, output=output, tolerances=tolerances).values
+        found = local_linear(network, X, output=output, tolerances=tolerances)
+        values = found.column_values
         size = np.abs(values).mean(axis=0).reshape(schema.n_columns, -1).T
     return _table(schema, view, by, size, mean, positive)
+
+
+def leading_output(names: Sequence[str]) -> str:
+    """The output whose ranking stands for all: the mean of several, or the only one."""
+    return overall_name(names) if len(names) > 1 else names[0]
+
+
+def overall_name(names: Sequence[str]) -> str:
+    """What the mean over several outputs is called in the ``output`` column of a table.
+
+    Examples
+    --------
+    >>> overall_name(["good", "bad"]), overall_name(["overall", "engine"])
+    ('overall', 'overall (mean)')
+    """
+    name = "overall"
+    while name in names:
+        name = f"{name} (mean)"
+    return name
 
 
 def _aggregate(
@@ -155,7 +176,7 @@ def _table(
 ) -> pd.DataFrame:
     names, nothing = list(view.names), np.full((1, schema.n_columns), np.nan)
     if len(view) > 1:
-        names.append("overall")
+        names.append(overall_name(names))
         size = np.vstack([size, size.mean(axis=0)])
         mean, positive = np.vstack([mean, nothing]), np.vstack([positive, nothing])
     blocks = [

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explainrelu.arrays import FloatArray
+from explainrelu.arrays import FloatArray, frozen
 from explainrelu.explanations.conditions import Condition, conditions_of
 from explainrelu.geometry.box import Box
 from explainrelu.network.formula import formula_text, readable_form
@@ -55,6 +55,9 @@ class Rule:
     share: float
     score_range: FloatArray
     full_dimensional: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "score_range", frozen(np.array(self.score_range)))
 
     def reading(self, score: int = 0, *, max_terms: int = 8) -> Reading:
         """The formula of one score by its largest terms, the others held at the example."""

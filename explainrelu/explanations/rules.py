@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from explainrelu.arrays import FloatArray
-from explainrelu.certificate import Certificate, Check, Exactness
+from explainrelu.certificate import Certificate, Exactness
 from explainrelu.errors import ArgumentError, UnlistedRegionError
+from explainrelu.explanations.limits import checked_limit
 from explainrelu.explanations.rule import Rule, rule_of
 from explainrelu.explanations.rule_tables import (
     CONDITIONS_SHOWN,
@@ -21,9 +22,11 @@ from explainrelu.explanations.rule_tables import (
 )
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
+from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import ScoreView
-from explainrelu.regions.observed import regions_of_points
+from explainrelu.regions.observed import check_domain, regions_of_points
 from explainrelu.regions.region_set import RegionSet
+from explainrelu.rewrites.score_check import largest_term, scores_check
 from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
@@ -78,18 +81,21 @@ class RuleSet:
         """Each formula held against the network at a row of its region, and what is covered."""
         network, points = self.regions.network, self.regions.witnesses
         weight, bias = self.regions.affine_maps(self.view)
-        scores = (weight @ points[:, :, None])[:, :, 0] + bias
-        own = network.forward(points) @ self.view.matrix.T
-        gap = float(np.abs(scores - own).max(initial=0.0)) / max(1.0, float(np.abs(own).max()))
         covered = int(self.regions.counts.sum())
         detail = (
             f"{len(self)} of {self.n_regions_found} regions have a rule; they hold {covered} of "
             f"{self.total_rows} rows"
         )
-        name = "each rule's formula equals the network at its example row"
-        return Certificate(
-            (Check.at_most(name, gap, self.tolerances.agreement, Exactness.EXACT, detail),)
+        check = scores_check(
+            "each rule's formula equals the network at its example row",
+            (weight @ points[:, :, None])[:, :, 0] + bias,
+            network.forward(points) @ self.view.matrix.T,
+            term_size=largest_term(network, points, self.view),
+            tolerances=self.tolerances,
+            exactness=Exactness.EXACT,
+            detail=detail,
         )
+        return Certificate((check,))
 
     def covers(self, X: Any) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
         """Which raw rows lie in a region that has a rule: (n_samples,)."""
@@ -158,7 +164,7 @@ class RuleSet:
             f"{len(self)} of {self.n_regions_found} regions, "
             f"{int(self.regions.counts.sum())} of {self.total_rows} rows. Each formula is exact in "
             "its region; conditions hold within the domain. What is not written is held at "
-            "the rule's example row, or told as ± the most it can change."
+            "the rule's example row; ± is the most that it can change."
         )
         parts = [rule_text(rule, i, max_conditions) for i, rule in enumerate(self, start=1)]
         return "\n\n".join([header, *parts])
@@ -201,8 +207,9 @@ def extract_rules(
 
     Raises
     ------
-    ArgumentError
-        Without rows for a model that was not converted.
+    ArgumentError, InputTypeError
+        Without rows for a model that was not converted; for a ``max_rules`` that is no number
+        of rules, or a ``domain`` that is no box around the rows.
 
     Notes
     -----
@@ -217,17 +224,14 @@ def extract_rules(
     >>> print(extract_rules(network, [[0.0], [2.0], [3.0]]).to_frame().formula.tolist())
     ['-1.5 + 2 * x0', '0.5']
     """
-    if max_rules is not None and (max_rules < 1 or int(max_rules) != max_rules):
-        raise ArgumentError(
-            f"max_rules must be a whole number of at least 1 or None, got {max_rules}."
-        )
+    most = checked_limit("max_rules", max_rules)
     if X is None and not isinstance(model, ThreeLayerNetwork):
         raise ArgumentError(
             "extract_rules needs rows whose regions get a rule: extract_rules(model, X). Only a "
             "converted model, convert(model, X), brings its regions with it."
         )
     regions = _regions(model, X, domain, background, tolerances)
-    kept = np.arange(len(regions) if max_rules is None else min(int(max_rules), len(regions)))
+    kept = np.arange(len(regions) if most is None else min(most, len(regions)))
     view = regions.network.outputs.view(output)
     total = int(regions.counts.sum())
     return RuleSet(regions.chosen(kept), view, len(regions), total, tolerances)
@@ -238,19 +242,14 @@ def _regions(
 ) -> RegionSet:
     if X is None:
         found: RegionSet = model.regions
-        return found if domain is None else replace(found, domain=domain)
+        if domain is not None:
+            _check_domain(domain, found.network, found.witnesses, tolerances)
+            found = replace(found, domain=domain)
+        return found
     network = import_model(model, X, tolerances=tolerances)
     points = network.schema.encode(X)
-    if domain is not None and domain.n_inputs != network.n_inputs:
-        raise ArgumentError(
-            f"domain must have the network's {network.n_inputs} inputs, got {domain.n_inputs}. "
-            "Box.from_data(X, schema=network.schema) makes one from raw rows."
-        )
-    if domain is not None and not domain.contains(points, slack=tolerances.containment).all():
-        raise ArgumentError(
-            "Every row must lie in the domain the conditions are stated in, got rows outside it. "
-            "Widen the domain, or leave such rows out."
-        )
+    if domain is not None:
+        _check_domain(domain, network, points, tolerances)
     network = replace(network, schema=network.schema.with_ranges(points))
     if domain is None:
         around = [points, network.schema.recorded_corners(points)]
@@ -262,3 +261,14 @@ def _regions(
             "was taken from, or a Box as domain=."
         )
     return regions_of_points(network, points, domain=domain)
+
+
+def _check_domain(
+    domain: Box, network: ReluNetwork, points: FloatArray, tolerances: Tolerances
+) -> None:
+    check_domain(domain, network.n_inputs)
+    if not domain.contains(points, slack=tolerances.containment).all():
+        raise ArgumentError(
+            "Every row must lie in the domain the conditions are stated in, got rows outside it. "
+            "Widen the domain, or leave such rows out."
+        )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class LinearProgram:
         self._bound = bound / self._row_scale
         self._current = self._bound.copy()
         _require_numbers(weight, bound, lower, upper)
-        self._solver: Any = self._highspy.Highs()
+        self._solver: Any = _quiet_solver()()
         self._solver.setOptionValue("output_flag", False)
         self._solver.setOptionValue("threads", 1)
         self._solver.setOptionValue("presolve", "off")  # presolve would throw the warm basis away
@@ -180,3 +181,17 @@ def _require_numbers(*arrays: FloatArray) -> None:
         raise SolverError(
             "A linear program must be made of numbers, got NaN. Check the weights and the domain."
         )
+
+
+@cache
+def _quiet_solver() -> Any:
+    """HiGHS without its banner, which 1.16 writes to stdout before an option can be set."""
+    import highspy
+
+    class QuietHighs(highspy.Highs):
+        def enableCallbacks(self) -> None:  # the first thing a new solver does
+            self.setOptionValue("output_flag", False)
+            made: Any = super()
+            made.enableCallbacks()
+
+    return QuietHighs

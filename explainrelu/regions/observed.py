@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from explainrelu.arrays import ByteArray, FloatArray, IntArray
+from explainrelu.errors import ArgumentError, InputTypeError
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.patterns import activation_patterns, pattern_keys
 from explainrelu.regions.region_set import RegionSet
 
-__all__ = ["observed_regions", "regions_of_points"]
+__all__ = ["check_domain", "observed_regions", "regions_of_points"]
 
 
 def observed_regions(model: Any, X: Any, *, domain: Box | None = None) -> RegionSet:
@@ -53,6 +54,8 @@ def regions_of_points(
     network: ReluNetwork, points: FloatArray, *, domain: Box | None = None
 ) -> RegionSet:
     """:func:`observed_regions` for encoded points ``(n_samples, n_inputs)``."""
+    if domain is not None:
+        check_domain(domain, network.n_inputs)
     schema = network.schema.admitting(points)
     network = network if schema is network.schema else replace(network, schema=schema)
     packed = activation_patterns(network, points)
@@ -71,6 +74,28 @@ def regions_of_points(
         counts=counts[order].astype(np.int64),
         rows=rank[codes],
     )
+
+
+def check_domain(domain: Any, n_inputs: int) -> None:
+    """Raise where ``domain`` is no box of so many inputs.
+
+    Raises
+    ------
+    InputTypeError
+        For another type than :class:`Box`.
+    ArgumentError
+        For another number of inputs.
+    """
+    if not isinstance(domain, Box):
+        raise InputTypeError(
+            f"domain must be a Box, got {type(domain).__qualname__}. Write Box(lower, upper), or "
+            "Box.from_data(X, schema=network.schema) around raw rows."
+        )
+    if domain.n_inputs != n_inputs:
+        raise ArgumentError(
+            f"The domain must have the network's {n_inputs} inputs, got {domain.n_inputs}. "
+            "Box.from_data(X, schema=network.schema) makes one from raw rows."
+        )
 
 
 def _distinct(packed: ByteArray) -> tuple[IntArray, IntArray]:

@@ -5,10 +5,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from explainrelu.arrays import BoolArray, ByteArray, FloatArray, IntArray, frozen
-from explainrelu.errors import ArgumentError
+from explainrelu.arrays import (
+    BoolArray,
+    ByteArray,
+    FloatArray,
+    IntArray,
+    applied_to_rows,
+    frozen,
+    magnitudes,
+)
+from explainrelu.errors import ArgumentError, InputTypeError, SizeError
 from explainrelu.geometry.box import Box
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import ScoreView
@@ -24,6 +33,12 @@ from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["RegionSet", "near_zero"]
 
+_DTYPES = {
+    "patterns": np.uint8,
+    "witnesses": np.float64,
+    "counts": np.int64,
+    "rows": np.int64,
+}
 _CHUNK_VALUES = 1 << 22  # 32 MB of coefficients at a time
 
 
@@ -51,6 +66,8 @@ class RegionSet:
         For each row of the data the position of its region (empty without data).
     skipped
         Regions met and left out because they are thinner than the tolerance.
+    stopped
+        Why a search ended before it was done; "" where it was done or none was made.
     keys : (n_regions,)
         64-bit keys of the patterns.
     """
@@ -64,18 +81,54 @@ class RegionSet:
     counts: IntArray
     rows: IntArray
     skipped: int = 0
+    stopped: str = ""
     keys: IntArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        n_regions = self.patterns.shape[0]
-        if self.witnesses.shape != (n_regions, self.network.n_inputs):
-            raise ArgumentError(
-                f"witnesses must be ({n_regions}, {self.network.n_inputs}), "
-                f"got {self.witnesses.shape}."
-            )
-        for array in (self.patterns, self.witnesses, self.counts, self.rows):
-            frozen(array)
+        for name, dtype in _DTYPES.items():  # copies: the caller's arrays stay as they are
+            array = np.array(getattr(self, name), dtype=dtype, order="C")
+            object.__setattr__(self, name, frozen(array))
+        self._check_shapes()
         object.__setattr__(self, "keys", frozen(pattern_keys(self.patterns)))
+        self._check_patterns()
+
+    def _check_shapes(self) -> None:
+        network, n_regions = self.network, self.patterns.shape[0]
+        wanted = {
+            "patterns": (n_regions, -(-network.n_neurons // 8)),
+            "witnesses": (n_regions, network.n_inputs),
+            "counts": (n_regions,),
+            "rows": (self.rows.size,),
+        }
+        for name, shape in wanted.items():
+            if getattr(self, name).shape != shape:
+                raise ArgumentError(f"{name} must be {shape}, got {getattr(self, name).shape}.")
+        if not np.isfinite(self.witnesses).all():
+            raise ArgumentError("witnesses must hold finite numbers only, got NaN or infinity.")
+        if ((self.rows < 0) | (self.rows >= n_regions)).any():
+            raise ArgumentError(f"rows must be positions of the {n_regions} regions.")
+        if (self.counts < 0).any():
+            raise ArgumentError(f"counts must not be negative, got {int(self.counts.min())}.")
+
+    def _check_patterns(self) -> None:
+        """Patterns differ from each other, and each witness has the pattern of its region."""
+        if not pd.Index(self.keys).is_unique:
+            first, second = _first_double(self.patterns)
+            raise ArgumentError(
+                f"Patterns must all be different, got the same for regions {first} and {second}. "
+                "List each region once."
+            )
+        found = activation_patterns(self.network, self.witnesses)
+        odd = np.flatnonzero((found != self.patterns).any(axis=1))
+        # a witness on a unit's zero set may be put on either side of it by rounding
+        near = near_zero(self.network, self.witnesses[odd], DEFAULT_TOLERANCES)
+        differs = (found[odd] ^ self.patterns[odd]) & ~np.packbits(near, axis=1)
+        wrong = odd[differs.any(axis=1)]
+        if wrong.size:
+            raise ArgumentError(
+                f"Each witness must lie in its region, got one of another activation pattern for "
+                f"region {wrong[0]}. Hand over the patterns and points of the same network."
+            )
 
     def __repr__(self) -> str:
         how = "complete" if self.complete else "not complete"
@@ -91,16 +144,23 @@ class RegionSet:
         """The ``i``-th region."""
         return LinearRegion(self.network, self.patterns[i], self.domain)
 
-    def chosen(self, positions: IntArray) -> "RegionSet":
+    def chosen(self, positions: npt.ArrayLike) -> "RegionSet":
         """Some of the regions only, in the order given; rows of the data are not kept.
+
+        Parameters
+        ----------
+        positions
+            Whole numbers from 0, of which one that stands twice is taken once; or one flag a
+            region, True for those to take.
 
         Raises
         ------
         ArgumentError
-            For a position that is none.
+            For a position that is none, or another number of flags than regions.
+        InputTypeError
+            For what is neither whole numbers nor flags.
         """
-        if ((positions < 0) | (positions >= len(self))).any():
-            raise ArgumentError(f"Positions must be from 0 to {len(self) - 1}, got {positions}.")
+        positions = _positions(positions, len(self))
         return RegionSet(
             network=self.network,
             patterns=self.patterns[positions],
@@ -115,8 +175,8 @@ class RegionSet:
     def joined(self, other: "RegionSet") -> "RegionSet":
         """These regions and those of another set of the same network that are not listed here.
 
-        Counts add up, the rows of ``other`` follow these rows, and the domain is the smallest
-        box around both.
+        Counts add up (a row that both sets counted is counted twice), the rows of ``other`` follow
+        these rows, and the domain is the smallest box around both.
         """
         place = self.locate_patterns(other.patterns)
         new = np.flatnonzero(place < 0)
@@ -236,6 +296,35 @@ class RegionSet:
         )
 
 
+def _positions(positions: npt.ArrayLike, n_regions: int) -> IntArray:
+    """Positions or flags as positions, each once, in the order given."""
+    given = np.atleast_1d(np.asarray(positions))
+    if given.dtype == np.bool_:
+        if given.shape != (n_regions,):
+            raise ArgumentError(
+                f"Flags must be one a region, ({n_regions},), got shape {given.shape}."
+            )
+        return np.flatnonzero(given)
+    if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
+        raise InputTypeError(
+            "Positions must be a list of whole numbers, or of one flag a region, got "
+            f"{given.dtype} of shape {given.shape}."
+        )
+    if ((given < 0) | (given >= n_regions)).any():
+        raise ArgumentError(f"Positions must be from 0 to {n_regions - 1}, got {given}.")
+    found, first = np.unique(given, return_index=True)
+    return found[np.argsort(first)].astype(np.int64)
+
+
+def _first_double(patterns: ByteArray) -> tuple[int, int]:
+    """The first two regions with equal patterns."""
+    seen: dict[bytes, int] = {}
+    for i, pattern in enumerate(patterns):
+        if seen.setdefault(pattern.tobytes(), i) != i:
+            return seen[pattern.tobytes()], i
+    raise SizeError("The 64-bit keys of two different patterns are equal. Split the set in two.")
+
+
 def near_zero(network: ReluNetwork, points: FloatArray, tolerances: Tolerances) -> BoolArray:
     """Which rectified units have a preactivation that is zero within tolerance.
 
@@ -248,7 +337,7 @@ def near_zero(network: ReluNetwork, points: FloatArray, tolerances: Tolerances) 
         hidden, start = points[close], 0
         for layer in network.layers:
             z = layer.preactivation(hidden)
-            size = np.abs(hidden) @ np.abs(layer.weight).T + np.abs(layer.bias)
+            size = applied_to_rows(magnitudes(layer.weight), np.abs(hidden)) + np.abs(layer.bias)
             stop = start + layer.n_rectified
             zero = np.abs(z) <= tolerances.boundary * size
             flags[close, start:stop] = zero[:, layer.rectified]
@@ -266,7 +355,7 @@ def _perhaps_near_zero(
     found, hidden = np.zeros(points.shape[0], dtype=np.bool_), points
     for layer in network.layers:
         z = layer.preactivation(hidden)
-        norm = np.abs(layer.weight).sum(axis=1).max(initial=0.0)
+        norm = np.asarray(magnitudes(layer.weight).sum(axis=1)).max(initial=0.0)
         size = np.abs(hidden).max(axis=1, initial=0.0) * norm + np.abs(layer.bias).max(initial=0.0)
         rectified = z if layer.rectified.all() else z[:, layer.rectified]
         nearest = np.abs(rectified).min(axis=1, initial=np.inf)

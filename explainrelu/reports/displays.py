@@ -14,7 +14,7 @@ import pandas as pd
 from explainrelu.arrays import FloatArray
 from explainrelu.errors import ArgumentError
 from explainrelu.explanations.baseline import baseline_numbers
-from explainrelu.explanations.ranking import rank_features
+from explainrelu.explanations.ranking import overall_name, rank_features
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.column import Column
 from explainrelu.network.network import ReluNetwork
@@ -342,7 +342,8 @@ class RankingDisplay:
                 f"{', '.join(map(str, ranking.columns[:4]))}. For a model use from_estimator."
             )
         names = list(dict.fromkeys(ranking["output"]))
-        chosen = output or ("overall" if "overall" in names else names[0])
+        several = len(names) > 1 and names[-1] == overall_name(names[:-1])
+        chosen = output or (names[-1] if several else names[0])
         if chosen not in names:
             raise ArgumentError(f"output must be one of {', '.join(names)}, got {output!r}.")
         return cls(ranking[ranking["output"] == chosen].head(max_features)).plot(ax=ax)

@@ -72,8 +72,13 @@ class Findings:
 
     @property
     def broken(self) -> tuple[Check, ...]:
-        """The checks that do not hold."""
-        return tuple(c for c in self.certificate.checks if c.status is not Status.HOLDS)
+        """The checks that fail."""
+        return tuple(c for c in self.certificate.checks if c.status is Status.FAILS)
+
+    @property
+    def undecided(self) -> tuple[Check, ...]:
+        """The checks that were not decided: neither proven nor wrong."""
+        return tuple(c for c in self.certificate.checks if c.status is Status.UNDECIDED)
 
     @property
     def drift(self) -> Check | None:

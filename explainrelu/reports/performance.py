@@ -9,6 +9,7 @@ import pandas as pd
 
 from explainrelu.arrays import BoolArray, FloatArray, IntArray
 from explainrelu.errors import DataError, MissingValuesError
+from explainrelu.explanations.ranking import overall_name
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import Link, Task
 
@@ -86,6 +87,8 @@ def target_frame(y: Any, n_rows: int) -> pd.DataFrame:
 
 
 def _array(y: Any) -> "np.ndarray[Any, Any]":
+    if hasattr(y, "detach"):
+        y = y.detach()  # a torch tensor that requires a gradient is no array until then
     try:
         array = np.asarray(y)
     except ValueError as error:
@@ -104,12 +107,13 @@ def _binary(network: ReluNetwork, scores: FloatArray, target: pd.DataFrame) -> I
 
 def _multiclass(network: ReluNetwork, scores: FloatArray, target: pd.DataFrame) -> Iterator[Metric]:
     codes, names = _codes(network, target), network.outputs.names
+    overall = overall_name(names)
     areas = [_area(codes == k, scores[:, k]) for k in range(len(names))]
     loss = -Link.log_softmax(scores)[np.arange(codes.size), codes].mean()
-    yield _accuracy("overall", codes, scores.argmax(axis=1))
-    yield ("overall", "area under the ROC curve", float(np.mean(areas)), "",
+    yield _accuracy(overall, codes, scores.argmax(axis=1))
+    yield (overall, "area under the ROC curve", float(np.mean(areas)), "",
            "mean over the classes, each against the rest, ranked by its logit")  # fmt: skip
-    yield "overall", "log loss", float(loss), "nats", "of the predicted probabilities"
+    yield overall, "log loss", float(loss), "nats", "of the predicted probabilities"
     for name, area in zip(names, areas, strict=True):
         yield name, "area under the ROC curve", area, "", "this class against the rest"
 
@@ -117,7 +121,8 @@ def _multiclass(network: ReluNetwork, scores: FloatArray, target: pd.DataFrame) 
 def _multilabel(network: ReluNetwork, scores: FloatArray, target: pd.DataFrame) -> Iterator[Metric]:
     flags = _numbers(network, target).astype(np.bool_)
     exact = float(((scores > 0) == flags).all(axis=1).mean())
-    yield "overall", "accuracy", exact, "share", "every label right at once"
+    overall = overall_name(network.outputs.names)
+    yield overall, "accuracy", exact, "share", "every label right at once"
     for k, name in enumerate(network.outputs.names):
         yield _accuracy(name, flags[:, k].astype(np.int64), (scores[:, k] > 0).astype(np.int64))
         yield from _ranking_and_loss(name, flags[:, k], scores[:, k])

@@ -13,10 +13,11 @@ import pandas as pd
 
 from explainrelu.arrays import IntArray
 from explainrelu.certificate import Certificate
-from explainrelu.errors import ArgumentError, MissingDependencyError
+from explainrelu.errors import InputTypeError, MissingDependencyError
 from explainrelu.explanations.agreement import compare_with_shap
 from explainrelu.explanations.explain import explain
 from explainrelu.explanations.explanation import Explanation
+from explainrelu.explanations.limits import checked_limit, checked_seed
 from explainrelu.explanations.ranking import rank_features
 from explainrelu.explanations.rules import RuleSet, extract_rules
 from explainrelu.importers.import_model import import_model
@@ -28,12 +29,15 @@ from explainrelu.reports.page.page import page
 from explainrelu.reports.performance import performance, target_frame
 from explainrelu.reports.summary import summary
 from explainrelu.reports.tables import TABLES, in_contract
-from explainrelu.reports.writing import write_file, write_folder
+from explainrelu.reports.writing import write_file, write_folder, write_text
 from explainrelu.rewrites.convert import convert
 from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
-__all__ = ["STEPS", "Report", "report"]
+__all__ = ["PAGE", "STEPS", "Report", "report"]
+
+PAGE = "report.html"
+"""What :meth:`Report.to_folder` calls the page."""
 
 STEPS = (
     "importing the model",
@@ -79,8 +83,8 @@ class Report:
         return self.findings.certificate
 
     def __repr__(self) -> str:
-        state = "holds" if self.certificate.holds else "does not hold"
-        return f"Report({self.findings.title!r}, {len(self.tables)} tables, certificate {state})"
+        state = f"certificate {self.certificate.status}"
+        return f"Report({self.findings.title!r}, {len(self.tables)} tables, {state})"
 
     def summary(self) -> str:
         """The main findings as a short text."""
@@ -96,13 +100,7 @@ class Report:
         OutputError
             Where the folder cannot be written.
         """
-        return write_folder(
-            folder,
-            {
-                f"{name}.csv": partial(table.to_csv, index=False, lineterminator="\n")
-                for name, table in self.tables.items()
-            },
-        )
+        return write_folder(folder, self._csv_writers())
 
     def to_parquet(self, folder: str | Path) -> Path:
         """Write every table as ``<name>.parquet``, in the manner of :meth:`to_csv`.
@@ -114,18 +112,7 @@ class Report:
         OutputError
             Where the folder cannot be written.
         """
-        if find_spec("pyarrow") is None:
-            raise MissingDependencyError(
-                "Parquet files need pyarrow, which is not installed. Write pip install "
-                "'explainrelu[parquet]', or use to_csv."
-            )
-        return write_folder(
-            folder,
-            {
-                f"{name}.parquet": partial(table.to_parquet, index=False, engine="pyarrow")
-                for name, table in self.tables.items()
-            },
-        )
+        return write_folder(folder, self._parquet_writers())
 
     def to_html(self, path: str | Path) -> Path:
         """Write one self-contained page, to be read without a network and to be printed.
@@ -136,6 +123,36 @@ class Report:
             Where the file cannot be written.
         """
         return write_file(path, page(self.findings))
+
+    def to_folder(self, folder: str | Path, *, parquet: bool = False) -> Path:
+        """Write the page as ``report.html`` and every table beside it: all of them or none.
+
+        Raises
+        ------
+        MissingDependencyError
+            For Parquet where pyarrow is not installed.
+        OutputError
+            Where the folder or one of its files cannot be written.
+        """
+        tables = self._parquet_writers() if parquet else self._csv_writers()
+        return write_folder(folder, {PAGE: partial(write_text, page(self.findings))} | tables)
+
+    def _csv_writers(self) -> dict[str, Callable[[Path], None]]:
+        return {
+            f"{name}.csv": partial(table.to_csv, index=False, lineterminator="\n")
+            for name, table in self.tables.items()
+        }
+
+    def _parquet_writers(self) -> dict[str, Callable[[Path], None]]:
+        if find_spec("pyarrow") is None:
+            raise MissingDependencyError(
+                "Parquet files need pyarrow, which is not installed. Write pip install "
+                "'explainrelu[parquet]', or use to_csv."
+            )
+        return {
+            f"{name}.parquet": partial(table.to_parquet, index=False, engine="pyarrow")
+            for name, table in self.tables.items()
+        }
 
 
 def report(
@@ -194,14 +211,15 @@ def report(
     Returns
     -------
     Report
-        ``.tables .certificate .summary() .to_csv(folder) .to_parquet(folder) .to_html(path)``.
+        ``.tables .certificate .summary() .to_folder(folder) .to_csv(folder) .to_parquet(folder)
+        .to_html(path)``.
 
     Raises
     ------
     ModelError, DataError
         Where the model, the rows or the target cannot be taken in.
-    ArgumentError
-        For a limit below one.
+    ArgumentError, InputTypeError
+        For a limit below one, and for an option of another type.
 
     Notes
     -----
@@ -216,10 +234,13 @@ def report(
     >>> found.certificate.holds
     True
     """
-    _check_limits(max_rules=max_rules, max_rows=max_rows, max_explained=max_explained)
+    max_rules = checked_limit("max_rules", max_rules)
+    max_rows = checked_limit("max_rows", max_rows)
+    max_explained = checked_limit("max_explained", max_explained)
+    random_state = checked_seed(random_state)
     shared: dict[str, Any] = {"output": output, "tolerances": tolerances}
     arguments = {
-        "background": "drawn from the rows" if background is None else f"{len(background)} rows",
+        "background": "drawn from the rows",
         "max_rules": max_rules,
         "max_rows": max_rows,
         "max_explained": max_explained,
@@ -231,6 +252,9 @@ def report(
     steps = _announced(progress)
     next(steps)
     network, frame, target = _taken_in(model, X, y, units, tolerances)
+    if background is not None:
+        background = network.schema.frame(background)
+        arguments["background"] = f"{len(background)} rows"
     tables = {} if target is None else {"performance": performance(network, frame, target)}
     next(steps)
     shallow = convert(network, frame, tolerances=tolerances)
@@ -266,12 +290,6 @@ def report(
     return Report(replace(found, tables=contract))
 
 
-def _check_limits(**limits: int | None) -> None:
-    for name, limit in limits.items():
-        if limit is not None and limit < 1:
-            raise ArgumentError(f"{name} must be at least 1 or None, got {limit}.")
-
-
 def _announced(progress: Progress | None) -> Iterator[str]:
     """Every step in turn, told to ``progress`` as it begins, and the end."""
     for done, step in enumerate((*STEPS, "done")):
@@ -287,12 +305,27 @@ def _taken_in(
     network = import_model(model, X, tolerances=tolerances)
     frame = network.schema.frame(X)
     target = None if y is None else target_frame(y, len(frame))
-    units = dict(units or {})
+    units = _checked_units(units)
     name, outputs = _name(y), network.outputs
     if name in units and name not in network.schema.names:
         outputs = replace(outputs, unit=units.pop(name))
     schema = network.schema.with_units(units)
     return replace(network, schema=schema, outputs=outputs), frame, target
+
+
+def _checked_units(units: Any) -> dict[str, str]:
+    """The units as a dictionary of texts."""
+    if units is None:
+        return {}
+    texts = isinstance(units, Mapping) and all(
+        isinstance(text, str) for pair in units.items() for text in pair
+    )
+    if not texts:
+        raise InputTypeError(
+            f"units must be a mapping from column to unit, both text, got {units!r}. Write "
+            "units={'age': 'years'}."
+        )
+    return dict(units)
 
 
 def _rule_tables(rules: RuleSet) -> dict[str, pd.DataFrame]:

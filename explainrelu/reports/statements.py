@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from explainrelu.certificate import Exactness
+from explainrelu.certificate import Exactness, Status
 from explainrelu.network.outputs import Link
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.numbers import count, counted, number, percent
@@ -47,6 +47,11 @@ def verdict(findings: Findings) -> str:
             f"{len(broken)} of {len(checks)} checks {verb} not hold: {names}. Do not rely on this "
             "report before that is understood."
         )
+    open_ones = findings.undecided
+    held = f"All {len(checks)} checks hold."
+    if open_ones:
+        named = "; ".join(f"{check.name} ({check.detail})" for check in open_ones)
+        held = f"{len(checks) - len(open_ones)} of {len(checks)} checks hold. Not decided: {named}."
     rows = f"On all {count(findings.n_rows)} rows"
     if findings.drift is None:
         start = f"{rows} the three-layer network gives the network's own score;"
@@ -57,10 +62,7 @@ def verdict(findings: Findings) -> str:
             f"{rows} the imported network gives the model's own raw score{exactly}; its "
             "three-layer equivalent,"
         )
-    return (
-        f"All {len(checks)} checks hold. {start} the rules and the attributions are equal to it. "
-        f"{_coverage(findings)}"
-    )
+    return f"{held} {start} the rules and the attributions are equal to it. {_coverage(findings)}"
 
 
 def _coverage(findings: Findings) -> str:
@@ -90,7 +92,7 @@ def direction(row: Any) -> Direction:
 def statements(findings: Findings) -> list[Statement]:
     """Every kind of result in the report, the exact ones first.
 
-    Nothing is called exact where a check does not hold.
+    Nothing is called exact where a check fails.
     """
     found = [
         *_import(findings),
@@ -136,7 +138,8 @@ def _three_layers(findings: Findings) -> Statement:
 
 def _listed_places(findings: Findings) -> str:
     """Where the certificate really checked the three-layer network."""
-    names = " ".join(check.name for check in findings.certificate.checks)
+    checks = findings.certificate.checks
+    names = " ".join(check.name for check in checks if check.status is Status.HOLDS)
     inside = ", at interior points" if "its own cell fires" in names else ""
     exact = ", and in exact fractions" if "in exact rationals" in names else ""
     return f"on all rows{inside}{exact}"

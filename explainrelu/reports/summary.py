@@ -3,6 +3,7 @@
 from textwrap import fill
 from typing import Any
 
+from explainrelu.explanations.ranking import leading_output
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.numbers import count, counted, merit, percent
 from explainrelu.reports.page.cards import score_name
@@ -56,11 +57,11 @@ def _regions(findings: Findings) -> str:
 
 def _ranking(findings: Findings) -> str:
     table = findings.tables["ranking"]
-    output = "overall" if len(findings.view) > 1 else findings.view.names[0]
+    several, output = len(findings.view) > 1, leading_output(findings.view.names)
     table = table[table["output"] == output]
     top = list(rows_of(table.head(_TOP)))
     width = max(len(_short(row.feature)) for row in top)
-    scores = findings.view.scale if output == "overall" else score_name(findings, output)
+    scores = findings.view.scale if several else score_name(findings, output)
     unit = table["unit"].iloc[0]
     head = f"What moves the {scores}" + (f" ({unit}, for one standard deviation)" if unit else "")
     lines = [f"  {row.importance:8.3g}  {_short(row.feature):<{width}}  {_way(row)}" for row in top]
@@ -130,7 +131,7 @@ def _short(name: str) -> str:
 
 def _filled(text: str, indent: str = "") -> str:
     """Text in lines of limited width, in characters that every terminal has."""
-    table = str.maketrans({"\N{MINUS SIGN}": "-", "\N{NARROW NO-BREAK SPACE}": ","})
+    table = str.maketrans({"\N{MINUS SIGN}": "-", "\N{NARROW NO-BREAK SPACE}": ",", "±": "+/-"})
     powers = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
     plain = text.translate(table).replace(" × 10", "e").translate(powers)
     return fill(plain, _WIDTH, initial_indent=indent, subsequent_indent=indent + indent)

@@ -2,21 +2,22 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
 from explainrelu.errors import OutputError
 
-__all__ = ["write_file", "write_folder"]
+__all__ = ["write_file", "write_folder", "write_text"]
 
 
 def write_folder(folder: str | Path, writers: Mapping[str, Callable[[Path], None]]) -> Path:
     """Write several files into a folder, which is made where it does not exist.
 
-    All of them are written in a folder beside it first and moved in at the end, so that a
-    failure leaves what was there as it was. Files of other names are left alone.
+    All of them are written in a folder beside it first and moved in at the end; where a move
+    fails, those before it are taken back. So a failure leaves what was there as it was. Files of
+    other names are left alone.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ def write_folder(folder: str | Path, writers: Mapping[str, Callable[[Path], None
     Raises
     ------
     OutputError
-        Where the folder or a file cannot be written.
+        Where the folder or a file cannot be written, such as one whose name a folder has.
     """
     folder = Path(folder)
     with _refusals(folder):
@@ -41,11 +42,10 @@ def write_folder(folder: str | Path, writers: Mapping[str, Callable[[Path], None
         if folder.exists() and not folder.is_dir():
             raise FileExistsError(0, "a file of that name is in the way")
         with _beside(folder) as made:
+            _check_names(folder, writers)
             for name, write in writers.items():
                 write(made / name)
-            folder.mkdir(exist_ok=True)
-            for name in writers:
-                os.replace(made / name, folder / name)
+            _moved_in(made, folder, list(writers))
     return folder
 
 
@@ -63,9 +63,43 @@ def write_file(path: str | Path, text: str) -> Path:
         if path.is_dir():
             raise IsADirectoryError(0, "a folder of that name is in the way")
         with _beside(path) as made:
-            (made / path.name).write_bytes(text.encode("utf-8"))
+            write_text(text, made / path.name)
             os.replace(made / path.name, path)
     return path
+
+
+def _check_names(folder: Path, names: Iterable[str]) -> None:
+    for name in names:
+        if (folder / name).is_dir():
+            raise IsADirectoryError(0, f"a folder of the name {name} is in the way")
+
+
+def _moved_in(made: Path, folder: Path, names: Sequence[str]) -> None:
+    """Move every file from ``made`` to ``folder``, or leave ``folder`` as it was."""
+    new, moved = not folder.exists(), []
+    folder.mkdir(exist_ok=True)
+    kept = Path(mkdtemp(prefix="kept-", dir=made))
+    try:
+        for name in names:
+            if os.path.lexists(folder / name):
+                shutil.copy2(folder / name, kept / name, follow_symlinks=False)
+        for name in names:
+            os.replace(made / name, folder / name)
+            moved.append(name)
+    except BaseException:
+        for name in moved:
+            if os.path.lexists(kept / name):
+                os.replace(kept / name, folder / name)
+            else:
+                (folder / name).unlink()
+        if new:
+            folder.rmdir()
+        raise
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text in UTF-8 with its own line ends, whatever the system's."""
+    path.write_bytes(text.encode("utf-8"))
 
 
 @contextmanager

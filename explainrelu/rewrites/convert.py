@@ -9,7 +9,7 @@ from explainrelu.errors import ArgumentError
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
-from explainrelu.regions.observed import regions_of_points
+from explainrelu.regions.observed import check_domain, regions_of_points
 from explainrelu.rewrites.rewrite import Transformation
 from explainrelu.rewrites.three_layer.certificate import certify_three_layers
 from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
@@ -36,14 +36,13 @@ class ToThreeLayers(Transformation[ThreeLayerNetwork]):
 
     def requires(self, network: ReluNetwork) -> None:
         """The rows, and the domain where one is given, have the network's inputs."""
-        for what, n_inputs in (
-            ("rows", self.points.shape[1]),
-            ("domain", network.n_inputs if self.domain is None else self.domain.n_inputs),
-        ):
-            if n_inputs != network.n_inputs:
-                raise ArgumentError(
-                    f"The {what} must have the network's {network.n_inputs} inputs, got {n_inputs}."
-                )
+        n_inputs = self.points.shape[1]
+        if n_inputs != network.n_inputs:
+            raise ArgumentError(
+                f"The rows must have the network's {network.n_inputs} inputs, got {n_inputs}."
+            )
+        if self.domain is not None:
+            check_domain(self.domain, network.n_inputs)
 
     def apply(self, network: ReluNetwork) -> ThreeLayerNetwork:
         """The three-layer network of the cells the points visit."""
@@ -85,8 +84,8 @@ def convert(
     ------
     ModelError, DataError
         Where the model or the rows cannot be taken in.
-    ArgumentError
-        Without rows.
+    ArgumentError, InputTypeError
+        Without rows, or for a domain that is no box of the model's inputs.
 
     Notes
     -----

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from explainrelu.errors import ArchiveError, ArgumentError
 from explainrelu.importers.archive.archive import (
     Archive,
     ArchivedRegions,
@@ -79,14 +80,26 @@ def load(
     Raises
     ------
     ArchiveError
-        Where the file is missing, truncated, altered or of a newer format.
+        Where the file is missing, truncated, altered or of a newer format, or its regions are
+        not regions of its network.
     """
     archive = read_archive(path)
     if archive.regions is None:
         return archive.network
-    kept, network = archive.regions, archive.network
+    try:
+        regions = _regions(archive.network, archive.regions)
+    except ArgumentError as error:
+        raise ArchiveError(
+            f"{str(path)!r} cannot be read: its regions are not regions of its network. {error}"
+        ) from error
+    checks = certify_three_layers(regions, regions.witnesses, tolerances).checks
+    network = archive.network
+    return ThreeLayerNetwork(network, regions, network.certificate.plus(checks))
+
+
+def _regions(network: ReluNetwork, kept: ArchivedRegions) -> RegionSet:
     schema = network.schema.admitting(kept.witnesses)
-    regions = RegionSet(
+    return RegionSet(
         network=network if schema is network.schema else replace(network, schema=schema),
         patterns=kept.patterns,
         witnesses=kept.witnesses,
@@ -96,5 +109,3 @@ def load(
         counts=kept.counts,
         rows=np.zeros(0, dtype=np.int64),
     )
-    checks = certify_three_layers(regions, kept.witnesses, tolerances).checks
-    return ThreeLayerNetwork(network, regions, network.certificate.plus(checks))

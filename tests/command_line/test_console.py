@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from explainrelu.certificate import Certificate, Check, Exactness
+from explainrelu.certificate import Certificate, Check, Exactness, Status
 from explainrelu.command_line.console import Console, records
 
 TABLE = pd.DataFrame(
@@ -46,9 +46,9 @@ def test_a_quiet_console_says_the_result_and_no_notes(capsys: pytest.CaptureFixt
 def test_a_terminal_without_blocks_gets_plainer_signs(monkeypatch: pytest.MonkeyPatch) -> None:
     buffer = BytesIO()
     monkeypatch.setattr(sys, "stdout", TextIOWrapper(buffer, encoding="ascii"))
-    Console().say("██ 3 × ö")
+    Console().say("██ 3 × ö ± 2")
     sys.stdout.flush()
-    assert buffer.getvalue() == b"## 3 x ?\n"
+    assert buffer.getvalue() == b"## 3 x ? +/- 2\n"
 
 
 def test_a_check_that_does_not_hold_is_named_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,6 +60,15 @@ def test_a_check_that_does_not_hold_is_named_in_a_line(capsys: pytest.CaptureFix
     assert said == (
         "Warning: a check fails: scores agree, 0.5 where at most 0.1 is allowed (3 rows).\n"
     )
+
+
+def test_a_check_that_is_not_decided_is_named_and_no_failure(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    nan = float("nan")
+    check = Check("in fractions", Status.UNDECIDED, nan, 0.0, Exactness.EXACT, "too large")
+    assert Console().holds(Certificate((check,)))
+    assert capsys.readouterr().err == "Not decided: in fractions (too large).\n"
 
 
 def test_a_warning_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

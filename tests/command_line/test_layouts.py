@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from explainrelu.certificate import Certificate, Check, Exactness, Status
 from explainrelu.command_line.layouts import (
     agreement_text,
     attribution_text,
@@ -44,6 +45,14 @@ def test_every_text_fits_a_hundred_columns(data: object) -> None:
         *(ranking_text(rank_features(network, X, by=by)) for by in ("effect", "coefficient")),
     ]
     assert max(len(line) for text in texts for line in text.splitlines()) <= 100
+
+
+def test_a_certificate_says_what_was_not_decided_without_a_figure() -> None:
+    held = Check.at_most("fine", 0.0, 1.0, Exactness.EXACT, "3 rows")
+    check = Check("in fractions", Status.UNDECIDED, np.nan, 0.0, Exactness.EXACT, "too large")
+    lines = certificate_text(Certificate((held, check))).splitlines()
+    assert lines[0] == "Certificate: not decided in full"
+    assert lines[2] == "  undecided in fractions: too large"
 
 
 def test_long_names_are_shortened_and_numbers_are_not() -> None:

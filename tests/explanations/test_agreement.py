@@ -1,9 +1,12 @@
 """Agreement with SHAP: the measures, and the reasons."""
 
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from explainrelu.errors import ArgumentError
+from explainrelu.errors import ArgumentError, InputTypeError
 from explainrelu.explanations.agreement import _top_agreements, compare_with_shap
 from explainrelu.network.network import ReluNetwork
 from tests import models
@@ -93,9 +96,104 @@ def test_lists_longer_than_the_columns_are_left_out():
     [
         ({"method": "kernel"}, "one of auto, exact, permutation, got 'kernel'"),
         ({"ours": "lime"}, "ours must be one of local_linear, got 'lime'"),
-        ({"max_rows": 0}, "max_rows must be at least 1 or None, got 0"),
+        ({"ours": ["lime"]}, r"ours must be one of local_linear, got \['lime'\]"),
+        ({"max_rows": 0}, "max_rows must be a whole number of at least 1 or None, got 0"),
+        ({"random_state": -1}, "random_state must be from 0 to 4294967294, got -1"),
+        ({"k": ()}, r"k must be whole numbers of at least 1, got \(\)"),
     ],
 )
 def test_options_that_are_none_are_refused(options, words):
     with pytest.raises(ArgumentError, match=words):
         compare_with_shap(LINEAR, np.ones((2, 3)), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"max_rows": 2.5}, "max_rows must be a whole number of at least 1 or None, got 2.5"),
+        ({"random_state": "x"}, "random_state must be a whole number, got 'x'"),
+        ({"random_state": np.random.default_rng(0)}, "It is a seed"),
+        ({"k": "all"}, "k must be a whole number of at least 1 or None, got 'all'"),
+    ],
+)
+def test_options_of_another_type_are_refused(options, words):
+    with pytest.raises(InputTypeError, match=words):
+        compare_with_shap(LINEAR, np.ones((2, 3)), **options)
+
+
+@pytest.mark.parametrize("method", ["exact", "permutation"])
+def test_numpys_global_generator_is_left_as_it_was(method):
+    X = np.random.default_rng(0).normal(size=(6, 3))
+    before = np.random.get_state()[1]  # noqa: NPY002  # the generator that shap reseeds
+    compare_with_shap(LINEAR, X, method=method)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_calls_from_several_threads_give_what_they_give_alone():
+    rng = np.random.default_rng(0)
+    network = ReluNetwork.from_weights(
+        [rng.normal(size=(6, 12)), rng.normal(size=(1, 6))], [rng.normal(size=6), [0.0]]
+    )
+    X = rng.normal(size=(8, 12))
+
+    def values(seed):
+        return compare_with_shap(network, X, random_state=seed).shap_values
+
+    alone = [values(seed) for seed in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(values, range(3)))
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_arrays_of_a_comparison_cannot_be_changed():
+    found = compare_with_shap(LINEAR, np.random.default_rng(0).normal(size=(4, 3)))
+    for array in (found.shap_values, found.shap_base_values, found.rows):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
+@pytest.mark.parametrize("method", ["exact", "permutation"])
+def test_rows_that_are_their_whole_background_have_shap_values_of_zero(method):
+    network = ReluNetwork.from_weights([[[1.0, 2.0], [1.0, -1.0]], [[1.0, 1.0], [0.0, 3.0]]],
+                                       [[0.0, 0.0], [1.0, 2.0]])  # fmt: skip
+    X = np.array([[1.0, 5.0], [2.0, 5.0], [1.0, 5.0]])
+    found = compare_with_shap(network, X, background=X[:1], method=method, k=1)
+    assert found.shap_values[[0, 2]].tolist() == np.zeros((2, 2, 2)).tolist()
+    added = found.shap_base_values + found.shap_values.sum(axis=1)
+    np.testing.assert_allclose(added, found.ours.scores, atol=1e-12)
+    alone = compare_with_shap(network, X[[0, 2]], background=X[:1], method=method, k=1)
+    assert alone.shap_values.tolist() == np.zeros((2, 2, 2)).tolist()
+
+
+def test_too_many_columns_for_all_subsets_are_refused():
+    X = np.random.default_rng(0).normal(size=(4, 17))
+    network = ReluNetwork.from_weights([np.ones((1, 17))], [[0.0]])
+    with pytest.raises(ArgumentError, match=r"at most 16, got 17\. Use method='permutation'"):
+        compare_with_shap(network, X, method="exact")
+
+
+def test_background_rows_of_another_region_are_counted():
+    kink = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]])
+    background = [[-1.0], [1.0], [2.0], [3.0]]
+    found = compare_with_shap(kink, [[-1.0], [1.0], [2.0]], background=background)
+    assert found.per_row["same_region_share"].tolist() == [0.25, 0.75, 0.75]
+    other = found.reasons.set_index("reason")["value"].filter(like="another linear region")
+    assert other.tolist() == [pytest.approx((0.75 + 0.25 + 0.25) / 3)]
+
+
+def test_the_sampling_error_is_the_standard_deviation_of_a_value(monkeypatch):
+    class Noisy:
+        """An explainer whose values are off by 0.3 in the root mean square."""
+
+        def __init__(self, score, masker, seed):
+            self.noise = np.random.default_rng(seed)
+
+        def __call__(self, rows, **_):
+            return SimpleNamespace(values=self.noise.normal(scale=0.3, size=rows.shape))
+
+    monkeypatch.setattr("shap.explainers.Permutation", Noisy)
+    network = ReluNetwork.from_weights([np.ones((1, 50))], [[0.0]])
+    X = np.random.default_rng(1).normal(size=(20, 50))
+    reasons = compare_with_shap(network, X, method="permutation").reasons
+    error = reasons.set_index("reason")["value"]["sampling error of a SHAP value"]
+    assert error == pytest.approx(0.3, rel=0.1)

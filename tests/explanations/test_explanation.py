@@ -51,6 +51,22 @@ def test_shaps_waterfall_draws_it(name):
     plt.close("all")
 
 
+@pytest.mark.parametrize("name", ["values", "base_values", "scores", "imputed", "regions"])
+def test_arrays_of_an_explanation_cannot_be_changed(name):
+    model, X, _ = models.iris()
+    array = getattr(explain(model, X[:3]), name)
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = array[1]
+
+
+def test_a_change_of_the_callers_table_does_not_reach_an_explanation():
+    model, X, _ = models.iris()
+    mine = X[:3].copy()
+    explanation = explain(model, mine)
+    mine.iloc[0, 0] = -1.0
+    assert explanation.data.iloc[0, 0] == X.iloc[0, 0]
+
+
 def test_values_that_do_not_add_up_fail_the_check():
     check = additivity(np.ones((1, 2)), np.ones(1), np.array([3.1]), DEFAULT_TOLERANCES)
     assert check.status is Status.FAILS

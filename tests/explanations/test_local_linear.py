@@ -49,6 +49,22 @@ def test_a_categorical_column_has_one_value():
     assert explanation.base_values.tolist() == [85.5, 85.5, 85.5]
 
 
+@pytest.mark.parametrize("kind", [ColumnKind.ORDINAL, ColumnKind.CATEGORICAL])
+def test_the_default_baseline_is_the_most_frequent_known_level(kind):
+    codes = (0.0, 1.0, 2.0) if kind is ColumnKind.ORDINAL else ()
+    unknown = {"ignores_unknown": True} if kind is ColumnKind.CATEGORICAL else {}
+    column = Column("size", kind, levels=("S", "M", "L"), codes=codes, **unknown)
+    schema = InputSchema((column,))
+    network = ReluNetwork(
+        (), AffineMap(np.ones((1, schema.n_inputs)), [0.0]), schema, OutputSchema.numbered(1)
+    )
+    sizes = ["L", "S", "L", "S", "L"]
+    if unknown:
+        sizes += ["XXL"] * 4  # no level of the model, and so none to measure from
+    explanation = local_linear(network, pd.DataFrame({"size": sizes}))
+    assert explanation.baseline["size"].tolist() == ["L"]
+
+
 def test_the_data_are_the_raw_rows():
     explanation = local_linear(JOB_NETWORK, JOB_ROWS)
     pd.testing.assert_frame_equal(explanation.data, JOB_ROWS)
@@ -65,10 +81,11 @@ def test_the_background_sets_the_baseline():
     "baseline",
     [
         {"age": 10.0, "job": "pilot"},
-        pd.Series({"age": 10.0, "job": "pilot"}),
+        {"job": "pilot", "age": 10.0},
+        pd.Series({"job": "pilot", "age": 10.0}),
         pd.DataFrame({"age": [10.0], "job": ["pilot"]}),
     ],
-    ids=["mapping", "series", "frame"],
+    ids=["mapping", "mapping of another order", "series", "frame"],
 )
 def test_a_baseline_may_be_a_row_of_any_kind(baseline):
     explanation = local_linear(JOB_NETWORK, JOB_ROWS[:1], baseline=baseline)

@@ -4,11 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from explainrelu.command_line.layouts import ranking_text
 from explainrelu.errors import ArgumentError
 from explainrelu.explanations.explain import explain
 from explainrelu.explanations.ranking import rank_features
-from explainrelu.network.column import ColumnKind
+from explainrelu.network.column import Column, ColumnKind
+from explainrelu.network.network import ReluNetwork
+from explainrelu.network.outputs import OutputSchema
+from explainrelu.network.schema import InputSchema
 from explainrelu.regions.observed import observed_regions
+from explainrelu.reports.displays import RankingDisplay
 from tests import models
 
 EVERY_MODEL = ["breast_cancer", "iris", "diabetes", "loans", "loan_decisions"]
@@ -70,6 +75,28 @@ def test_overall_is_the_mean_of_the_outputs():
     np.testing.assert_allclose(table["overall"], table.drop(columns="overall").mean(axis=1))
 
 
+def test_an_output_called_overall_is_told_from_the_mean():
+    schema = OutputSchema(("overall", "engine"))
+    network = ReluNetwork.from_weights([[[1.0], [3.0]]], [[0.0, 0.0]], outputs=schema)
+    ranking = rank_features(network, [[-1.0], [1.0]])
+    assert ranking.set_index("output")["importance"].to_dict() == {
+        "overall": 1.0,
+        "engine": 3.0,
+        "overall (mean)": 2.0,
+    }
+    assert RankingDisplay.from_frame(ranking).ranking["importance"].tolist() == [2.0]
+    text = ranking_text(ranking)
+    assert "mean over 2 outputs" in text
+    assert text.splitlines()[-1].split()[2] == "2"
+
+
+def test_the_only_output_may_be_called_overall():
+    network = ReluNetwork.from_weights([[[1.0]]], [[0.0]], outputs=OutputSchema(("overall",)))
+    text = ranking_text(rank_features(network, [[-1.0], [1.0]]))
+    assert "Score: raw score of overall" in text
+    assert "outputs" not in text
+
+
 def test_one_output_has_no_overall():
     model, X, _ = models.breast_cancer()
     assert set(rank_features(model, X)["output"]) == {"malignant"}
@@ -89,6 +116,14 @@ def test_a_categorical_column_has_no_single_coefficient():
     assert table.loc[["home", "job", "purpose", "sex"], "mean_coefficient"].isna().all()
     assert table.drop(index=["home", "job", "purpose", "sex"])["mean_coefficient"].notna().all()
     assert table["positive_share"].between(0, 1).all()
+
+
+def test_the_positive_share_of_a_categorical_column_counts_rows_above_the_mean_level():
+    job = Column("job", ColumnKind.CATEGORICAL, levels=("clerk", "nurse", "pilot"))
+    network = ReluNetwork.from_weights([[[1.0, 5.0, -3.0]]], [[0.0]], schema=InputSchema((job,)))
+    X = pd.DataFrame({"job": ["nurse", "nurse", "pilot", "clerk", "clerk", "clerk", "clerk"]})
+    # the mean over the rows is 11 / 7: a nurse lies above it, a clerk and a pilot below
+    assert rank_features(network, X)["positive_share"].tolist() == [pytest.approx(2 / 7)]
 
 
 def test_coefficients_are_marked_as_not_comparable_and_carry_their_unit():

@@ -1,14 +1,23 @@
 """Rules in raw units: true of every row they claim, and of no row they do not."""
 
+import re
+from dataclasses import replace
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from explainrelu.errors import ArgumentError, UnlistedRegionError
+from explainrelu.certificate import Status
+from explainrelu.errors import ArgumentError, InputTypeError, UnlistedRegionError
+from explainrelu.explanations.conditions import rounded_up
 from explainrelu.explanations.rules import extract_rules
 from explainrelu.geometry.box import Box
+from explainrelu.importers.import_model import import_model
 from explainrelu.network.column import Column, ColumnKind
-from explainrelu.network.network import ReluNetwork
+from explainrelu.network.formula import number_text
+from explainrelu.network.network import AffineMap, ReluNetwork
+from explainrelu.network.patterns import affine_maps
 from explainrelu.network.reading import read
 from explainrelu.network.schema import InputSchema
 from explainrelu.rewrites.convert import convert
@@ -49,6 +58,45 @@ def test_within_the_domain_the_conditions_hold_on_a_rules_rows_and_on_no_others(
             else:
                 holds &= left >= condition.bound - slack  # one of the named levels
         np.testing.assert_array_equal(holds, place == i)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-12])
+def test_a_wrong_formula_is_noticed_whatever_the_size_of_the_scores(monkeypatch, size):
+    model, X, _ = models.breast_cancer()
+    network = import_model(model, X)
+    output = AffineMap(network.output.weight * size, network.output.bias * size)
+    rules = extract_rules(replace(network, output=output), X, max_rules=3)
+    assert rules.certificate.holds
+
+    def perturbed(*arguments):
+        weight, bias = affine_maps(*arguments)
+        return weight * (1 + 1e-5), bias
+
+    monkeypatch.setattr("explainrelu.regions.region_set.affine_maps", perturbed)
+    assert rules.certificate.checks[0].status is Status.FAILS
+
+
+def test_the_share_of_a_rule_is_of_all_rows():
+    X = [[30.0], [50.0], [60.0], [70.0], [39.0]]
+    for max_rules in (1, None):
+        rules = extract_rules(AGES, X, max_rules=max_rules)
+        assert [rule.share for rule in rules] == [0.6, 0.4][: len(rules)]
+        assert rules.to_frame()["share"].tolist() == [0.6, 0.4][: len(rules)]
+
+
+def test_what_is_fixed_in_the_domain_moves_to_the_right_hand_side():
+    network = ReluNetwork.from_weights([[[1.0, 3.0]], [[2.0]]], [[-40.0], [0.5]])
+    rules = extract_rules(network, [[30.0, 5.0], [20.0, 5.0]])  # x1 is 5 in every row
+    assert [c.text for rule in rules for c in rule.conditions] == ["x0 > 25", "x0 <= 25"]
+    assert rules[0].conditions[0].weight.tolist() == [1.0, 0.0]
+    assert rules[0].conditions[0].bound == 25.0
+
+
+def test_arrays_of_a_rule_cannot_be_changed():
+    rule = extract_rules(AGES, [[30.0], [50.0]])[0]
+    for array in (rule.score_range, rule.example, rule.conditions[0].weight):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
 
 
 def test_a_simple_rule_reads_as_one_would_write_it():
@@ -234,6 +282,7 @@ def test_terms_that_are_not_written_move_a_condition_by_no_more_than_it_says():
                 at=rule.example,
                 max_terms=5,
             )
+            assert float(condition.text.split(" ± ")[1].split()[0]) >= reading.slack
             shown = {term.name: term.coefficient for term in reading.terms}
             names = rules.regions.network.schema.input_names
             kept = np.array([shown.get(name, 0.0) for name in names])
@@ -242,6 +291,68 @@ def test_terms_that_are_not_written_move_a_condition_by_no_more_than_it_says():
             written = points[inside] @ kept + reading.constant
             assert np.abs(exact - written).max(initial=0.0) <= reading.slack * (1 + 1e-9)
     assert told > 5
+
+
+def printed_numbers(text):
+    """A condition as it is printed: coefficients by name, relation, bound, and what may be off.
+
+    Each number with half a unit of its last digit.
+    """
+    left, relation, right = re.fullmatch(r"(.+) (<=|>=|<|>) (.+)", text).groups()
+    terms, sign = {}, 1.0
+    for part in re.split(r" ([+-]) ", left):
+        if part in "+-":
+            sign = 1.0 if part == "+" else -1.0
+            continue
+        sign, part = (-sign, part[1:]) if part.startswith("-") else (sign, part)
+        size, _, name = part.rpartition(" * ")
+        terms[name.strip("[]")] = sign * float(size or 1), half_a_unit(size) if size else 0.0
+    bound, _, slack = re.sub(r" \(.+\)", "", right).partition(" ± ")
+    return terms, relation, (float(bound), half_a_unit(bound)), float(slack or 0)
+
+
+def half_a_unit(text):
+    last = Decimal(text).as_tuple().exponent
+    return min(0.5 * 10.0**last, 5e-4 * abs(float(text)))
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "diabetes", "loans"])
+def test_own_rows_satisfy_every_printed_condition(name):
+    model, X, _ = getattr(models, name)()
+    rules = extract_rules(model, X, max_rules=5)
+    names = rules.regions.network.schema.input_names
+    points, place = rules.regions.network.schema.encode(X), rules.regions.locate(X)
+    n_beyond = 0
+    for i, rule in enumerate(rules):
+        own = points[(place == i) & rule.domain.contains(points)]
+        for condition in rule.conditions:
+            if condition.relation in ("=", "in"):
+                continue
+            terms, relation, (bound, rounding), slack = printed_numbers(condition.text)
+            left = np.zeros(len(own))
+            for term, (coefficient, half) in terms.items():
+                left += coefficient * own[:, names.index(term)]
+                rounding = rounding + half * np.abs(own[:, names.index(term)])
+            beyond = (bound - left) if relation in (">", ">=") else (left - bound)
+            assert (beyond <= slack + rounding).all(), condition.text
+            n_beyond += int((beyond > rounding).sum())
+    assert n_beyond > 0  # rows that only the slack lets in: it is needed
+
+
+def test_a_bound_is_printed_no_smaller_than_it_is():
+    for value in np.random.default_rng(0).lognormal(sigma=5, size=500):
+        shown = float(number_text(rounded_up(value), digits=2))
+        assert value <= shown <= 1.1 * value
+    assert rounded_up(0.12) == 0.12
+
+
+def test_a_condition_that_cuts_off_a_sliver_is_told():
+    # with x1 from 0 to 1 neither half-space implies the other, by a ten-thousandth
+    network = ReluNetwork.from_weights(
+        [[[1.0, 0.0], [1.0, 1e-4]], [[1.0, 1.0]]], [[-0.5, -0.5 - 5e-5], [0.0]]
+    )
+    rules = extract_rules(network, [[0.9, 0.5], [0.8, 0.5]], domain=Box([0, 0], [1, 1]))
+    assert len(rules[0].conditions) == 2
 
 
 def test_an_ordinal_column_is_told_by_its_levels():
@@ -292,3 +403,22 @@ def test_a_half_space_that_is_constant_on_every_row_is_no_condition():
 def test_rows_outside_the_domain_are_refused():
     with pytest.raises(ArgumentError, match="must lie in the domain"):
         extract_rules(AGES, [[50.0]], domain=Box([60.0], [100.0]))
+
+
+@pytest.mark.parametrize("max_rules", ["all", 2.5, True])
+def test_max_rules_of_another_type_is_refused(max_rules):
+    with pytest.raises(InputTypeError, match="max_rules must be a whole number of at least 1"):
+        extract_rules(AGES, [[1.0]], max_rules=max_rules)
+
+
+def test_a_domain_of_another_type_is_refused():
+    with pytest.raises(InputTypeError, match=r"domain must be a Box, got tuple.*Box\(lower, up"):
+        extract_rules(AGES, [[50.0]], domain=([0.0], [100.0]))
+
+
+def test_a_domain_must_hold_the_rows_of_a_converted_model_too():
+    shallow = convert(AGES, [[50.0], [30.0]])
+    with pytest.raises(ArgumentError, match="must lie in the domain"):
+        extract_rules(shallow, domain=Box([60.0], [100.0]))
+    with pytest.raises(ArgumentError, match="the network's 1 inputs, got 2"):
+        extract_rules(shallow, domain=Box([0.0, 0.0], [1.0, 1.0]))

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -163,3 +167,17 @@ def test_a_row_that_is_not_there_cannot_be_changed():
     program = LinearProgram(np.ones((1, 1)), np.ones(1), np.zeros(1), np.ones(1))
     with pytest.raises((ExplainReluError, IndexError), match=r"row|out of bounds"):
         program.set_bound(5, 0.0)
+
+
+def test_the_solver_writes_nothing_to_stdout():
+    code = """
+import numpy as np
+from explainrelu.geometry.linear_program import LinearProgram
+
+LinearProgram(np.ones((1, 2)), np.ones(1), np.zeros(2), np.ones(2)).maximise(np.ones(2))
+"""
+    # a process of its own: the solver's banner comes once, with the first program
+    run = [sys.executable, "-c", code]
+    root = Path(__file__).parents[2]
+    found = subprocess.run(run, capture_output=True, text=True, check=True, cwd=root)
+    assert (found.stdout, found.stderr) == ("", "")

@@ -92,6 +92,10 @@ def test_a_half_space_that_cuts_off_a_sliver_is_kept():
     assert of((1, 1, 2.0 - 1e-6)).irredundant().tolist() == [0]
 
 
+def test_half_spaces_that_are_nearly_parallel_are_both_kept():
+    assert of((1, 0, 0.5), (1, 1e-4, 0.5 + 5e-5)).irredundant().tolist() == [0, 1]
+
+
 def test_the_tolerance_says_how_thin_a_sliver_may_be():
     loose = Tolerances(redundancy=1e-3)
     assert of((1, 1, 2.0 - 1e-6)).irredundant(tolerances=loose).tolist() == []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from explainrelu.errors import ArgumentError
+from explainrelu.errors import ArgumentError, InputTypeError
 from explainrelu.geometry.box import Box
 from explainrelu.network.network import ReluNetwork
 from explainrelu.regions.observed import observed_regions, regions_of_points
@@ -119,6 +119,83 @@ def test_arrays_of_a_region_set_cannot_be_changed():
     for array in (regions.patterns, regions.witnesses, regions.counts, regions.rows):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
+
+
+def arrays(regions):
+    return {
+        name: getattr(regions, name).copy() for name in ("patterns", "witnesses", "counts", "rows")
+    }
+
+
+def built(regions, **changed):
+    parts = arrays(regions) | changed
+    return RegionSet(
+        network=regions.network, domain=regions.domain, complete=False, found_by="", **parts
+    )
+
+
+def test_arrays_of_the_caller_stay_theirs():
+    regions = observed_regions(KINK, [[1.0], [-1.0]])
+    mine = arrays(regions)
+    again = built(regions, **mine)
+    mine["witnesses"][0] = 99.0  # not frozen, and not shared
+    mine["counts"][0] = 99
+    assert again.witnesses.tolist() == regions.witnesses.tolist()
+    assert again.counts.tolist() == regions.counts.tolist()
+
+
+def test_a_region_listed_twice_is_refused():
+    regions = observed_regions(KINK, [[1.0], [-1.0]])
+    twice = regions.patterns[[0, 1, 0]], regions.witnesses[[0, 1, 0]], np.ones(3, dtype=int)
+    with pytest.raises(ArgumentError, match="all be different, got the same for regions 0 and 2"):
+        built(regions, patterns=twice[0], witnesses=twice[1], counts=twice[2])
+
+
+def test_a_witness_of_another_region_is_refused():
+    regions = observed_regions(KINK, [[1.0], [-1.0]])
+    with pytest.raises(ArgumentError, match="another activation pattern for region 1"):
+        built(regions, witnesses=np.array([[1.0], [2.0]]))
+
+
+def test_bits_beyond_the_last_unit_are_refused():
+    regions = observed_regions(KINK, [[1.0], [-1.0]])
+    with pytest.raises(ArgumentError, match="another activation pattern for region 1"):
+        built(regions, patterns=regions.patterns | np.array([[0], [1]], dtype=np.uint8))
+
+
+def test_a_witness_on_the_boundary_may_have_either_pattern():
+    regions = observed_regions(KINK, [[1.0], [-1.0]])
+    assert len(built(regions, witnesses=np.array([[0.0], [0.0]]))) == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"counts": np.zeros(1)}, r"counts must be \(2,\), got \(1,\)"),
+        ({"patterns": np.zeros((2, 2))}, r"patterns must be \(2, 1\), got \(2, 2\)"),
+        ({"rows": np.array([0, 2])}, "rows must be positions of the 2 regions"),
+        ({"counts": np.array([3, -1])}, "counts must not be negative, got -1"),
+        ({"witnesses": np.array([[1.0], [np.nan]])}, "finite numbers only"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(changed, words):
+    with pytest.raises(ArgumentError, match=words):
+        built(observed_regions(KINK, [[1.0], [-1.0]]), **changed)
+
+
+def test_regions_are_chosen_by_flags_or_by_position_each_once():
+    regions = observed_regions(KINK, [[1.0], [2.0], [-1.0]])
+    assert regions.chosen([False, True]).names.tolist() == [regions.names[1]]
+    assert regions.chosen([1, 0, 1]).names.tolist() == regions.names[[1, 0]].tolist()
+    assert len(regions.chosen([])) == 0
+
+
+def test_what_chooses_no_regions_is_refused():
+    regions = observed_regions(KINK, [[1.0], [-1.0]])
+    with pytest.raises(ArgumentError, match=r"one a region, \(2,\), got shape \(3,\)"):
+        regions.chosen([True, False, True])
+    with pytest.raises(InputTypeError, match=r"whole numbers.*got float64 of shape \(1,\)"):
+        regions.chosen([0.5])
 
 
 def test_witnesses_of_another_size_are_refused():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from sklearn.neural_network import MLPClassifier
 from explainrelu.errors import DataError, MissingValuesError
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
+from explainrelu.network.outputs import OutputSchema
 from explainrelu.reports.performance import performance, target_frame
 from tests import models
 
@@ -31,6 +34,29 @@ def test_multiclass_figures_are_scikit_learns():
     found, p = figures(model, X, y)["overall"], model.predict_proba(X)
     assert found["accuracy"] == model.score(X, y)
     assert found["log loss"] == pytest.approx(metrics.log_loss(y, p))
+
+
+def test_a_class_called_overall_is_told_from_the_figures_of_all():
+    model, X, y = models.iris()
+    renamed = y.replace({"setosa": "overall"})
+    network = import_model(model)
+    schema = OutputSchema(
+        ("overall", "versicolor", "virginica"),
+        network.outputs.task,
+        network.outputs.link,
+        ("overall", "versicolor", "virginica"),
+    )
+    table = performance(replace(network, outputs=schema), X, renamed)
+    outputs = table.groupby("metric")["output"].apply(list)
+    assert outputs["accuracy"] == ["overall (mean)"]
+    assert len(set(outputs["area under the ROC curve"])) == 4
+
+
+def test_a_target_that_requires_a_gradient_is_read():
+    torch = pytest.importorskip("torch")
+    network = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]])
+    y = torch.tensor([1.0, 3.0, 5.0], requires_grad=True)
+    assert performance(network, [[0.0], [1.0], [2.0]], y).value.tolist() == [1.0, 0.0, 0.0]
 
 
 def test_regression_figures_are_scikit_learns():

@@ -10,6 +10,7 @@ from explainrelu.errors import (
     ArgumentError,
     ColumnsError,
     DataError,
+    InputTypeError,
     MissingDependencyError,
     OutputError,
 )
@@ -121,6 +122,12 @@ def test_background_sets_the_baseline():
     assert facts(found, "provenance")["argument background"] == "5 rows"
 
 
+def test_background_may_be_any_table():
+    model, X, _ = models.iris()
+    lazy = polars.DataFrame(X[:5].to_dict("list")).lazy()
+    assert facts(quick(model, X, background=lazy), "provenance")["argument background"] == "5 rows"
+
+
 def test_output_chooses_the_score_of_every_table():
     model, X, _ = models.iris()
     tables = quick(model, X, output=("virginica", "setosa")).tables
@@ -155,8 +162,25 @@ def test_columns_have_the_range_of_these_rows():
 @pytest.mark.parametrize("limit", ["max_rules", "max_rows", "max_explained"])
 def test_limit_below_one_is_refused(limit):
     model, X, _ = models.iris()
-    with pytest.raises(ArgumentError, match=f"{limit} must be at least 1 or None, got 0"):
+    with pytest.raises(ArgumentError, match=f"{limit} must be a whole number of at least 1 or"):
         report(model, X, **{limit: 0})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"max_rows": "many"}, "max_rows must be a whole number of at least 1 or None, got 'many'"),
+        ({"max_explained": 2.5}, "max_explained must be a whole number"),
+        ({"max_rules": True}, "max_rules must be a whole number"),
+        ({"random_state": None}, "random_state must be a whole number, got None"),
+        ({"units": ["kg"]}, r"units must be a mapping from column to unit.*got \['kg'\]"),
+        ({"units": {"petal": 3}}, "units must be a mapping"),
+    ],
+)
+def test_options_of_another_type_are_refused(options, words):
+    model, X, _ = models.iris()
+    with pytest.raises(InputTypeError, match=words):
+        report(model, X, **options)
 
 
 def test_target_that_does_not_fit_is_refused_before_the_long_work():
@@ -203,6 +227,23 @@ def test_place_that_cannot_be_written_is_refused(tmp_path, write):
     with pytest.raises(OutputError, match="Choose another place"):
         getattr(sample("iris"), write)(tmp_path / "file" / "out")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("parquet", "suffix"), [(False, "csv"), (True, "parquet")])
+def test_folder_has_the_page_and_every_table(tmp_path, parquet, suffix):
+    found = sample("iris")
+    folder = found.to_folder(tmp_path / "out", parquet=parquet)
+    alone = found.to_html(tmp_path / "page.html")
+    tables = {f"{name}.{suffix}" for name in found.tables}
+    assert {path.name for path in folder.iterdir()} == {"report.html"} | tables
+    assert (folder / "report.html").read_bytes() == alone.read_bytes()
+
+
+def test_folder_named_like_a_table_leaves_no_page_behind(tmp_path):
+    (tmp_path / "rules.csv").mkdir()
+    with pytest.raises(OutputError, match=r"a folder of the name rules\.csv is in the way"):
+        sample("iris").to_folder(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["rules.csv"]
 
 
 def test_repr_says_whether_the_certificate_holds():

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,34 @@ def test_nothing_is_half_written_where_a_later_file_fails(tmp_path):
         write_folder(folder, {"a.csv": says("new"), "b.csv": breaks})
     assert (folder / "a.csv").read_text() == "old"
     assert names(folder) == {"a.csv"}
+    assert names(tmp_path) == {"out"}
+
+
+def test_folder_in_the_place_of_a_file_leaves_everything_as_it_was(tmp_path):
+    (tmp_path / "a.csv").write_text("old")
+    (tmp_path / "b.csv").mkdir()
+    with pytest.raises(OutputError, match=r"a folder of the name b\.csv is in the way"):
+        write_folder(tmp_path, {"a.csv": says("new"), "b.csv": says("new"), "c.csv": says("new")})
+    assert (tmp_path / "a.csv").read_text() == "old"
+    assert names(tmp_path) == {"a.csv", "b.csv"}
+
+
+def test_moves_are_taken_back_where_a_later_one_fails(tmp_path, monkeypatch):
+    folder, move = tmp_path / "out", os.replace
+    write_folder(folder, {"a.csv": says("old")})
+
+    def refuse_the_last(source, target):
+        if Path(target).name == "c.csv":
+            raise OSError(13, "Permission denied")
+        move(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse_the_last)
+    three = {"a.csv": says("new"), "b.csv": says("new"), "c.csv": says("new")}
+    for place, left in ((folder, {"a.csv"}), (tmp_path / "fresh", None)):
+        with pytest.raises(OutputError, match="got Permission denied"):
+            write_folder(place, three)
+        assert not place.exists() if left is None else names(place) == left
+    assert (folder / "a.csv").read_text() == "old"
     assert names(tmp_path) == {"out"}
 
 

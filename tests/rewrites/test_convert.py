@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from explainrelu.errors import ArgumentError, ColumnsError
+from explainrelu.errors import ArgumentError, ColumnsError, InputTypeError
 from explainrelu.geometry.box import Box
 from explainrelu.network.network import ReluNetwork
 from explainrelu.rewrites.convert import ToThreeLayers, convert
@@ -47,3 +47,8 @@ def test_a_converted_model_can_be_converted_again():
 def test_the_transformation_takes_encoded_points():
     shallow = ToThreeLayers(np.array([[1.0], [-1.0]]))(NETWORK)
     assert shallow.certificate.holds
+
+
+def test_a_domain_of_another_type_is_refused():
+    with pytest.raises(InputTypeError, match="domain must be a Box, got list"):
+        convert(NETWORK, [[1.0]], domain=[0.0, 1.0])

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from explainrelu.arrays import FloatArray
-from explainrelu.explanations.conditions import Condition
+from explainrelu.explanations.conditions import Condition, rounded_up
 from explainrelu.explanations.rule import Rule
 from explainrelu.geometry.box import Box
 from explainrelu.network.column import Column, ColumnKind, level_text
@@ -116,10 +116,9 @@ def shown_unit(column: Column) -> str:
 
 
 def _held(found: Reading) -> dict[str, Any]:
-    """The terms not shown: how much they can change, or where that is a lot, how many they are."""
-    little = found.nearly_all and found.slack > 0
+    """The terms not shown: how much they can change, and where that is a lot, how many they are."""
     return {
-        "slack": number(found.slack, 2) if little else "",
+        "slack": number(rounded_up(found.slack), 2) if found.slack > 0 else "",
         "held": 0 if found.nearly_all else found.n_held,
     }
 

@@ -50,7 +50,7 @@ def _content(findings: Findings) -> dict[str, Any]:
     return {
         "title": findings.title,
         "created": f"{findings.created:%d %B %Y, %H:%M} UTC".lstrip("0"),
-        "holds": findings.certificate.holds,
+        "state": str(findings.certificate.status),
         "verdict": verdict(findings),
         "figures": key_figures(findings),
         "statements": statements(findings),

@@ -7,6 +7,7 @@ import pandas as pd
 
 from explainrelu.certificate import Check, Status
 from explainrelu.explanations.agreement import Comparison
+from explainrelu.explanations.ranking import leading_output
 from explainrelu.network.outputs import Link
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.numbers import count, counted, merit, number, percent, plain
@@ -48,13 +49,14 @@ _STATUS = {Status.HOLDS: "✓", Status.FAILS: "✕", Status.UNDECIDED: "?"}
 def key_figures(findings: Findings) -> list[dict[str, str]]:
     """The handful of numbers a reader wants first."""
     table, shallow = findings.tables["ranking"], findings.shallow
-    overall = "overall" if len(findings.view) > 1 else findings.view.names[0]
+    overall = leading_output(findings.view.names)
     top = table[table["output"] == overall].iloc[0]
     n_checks, n_columns = len(findings.certificate.checks), findings.network.schema.n_columns
+    n_held = n_checks - len(findings.broken) - len(findings.undecided)
     figures = [
         {"value": count(findings.n_rows), "label": f"rows of {counted(n_columns, 'column')}"},
         {"value": count(shallow.n_cells), "label": "linear regions that hold them"},
-        {"value": f"{n_checks - len(findings.broken)} of {n_checks}", "label": "checks hold"},
+        {"value": f"{n_held} of {n_checks}", "label": "checks hold"},
     ]
     if findings.drift is not None:
         gap = number(findings.drift.value, 2)
@@ -74,7 +76,9 @@ def checks(findings: Findings) -> list[dict[str, str]]:
 
 def _check(check: Check) -> dict[str, str]:
     limit = number(check.tolerance, 1)
-    bounded = check.tolerance > 0
+    if check.status is Status.UNDECIDED:
+        limit = number(float("nan"))
+    bounded = check.status is not Status.UNDECIDED and check.tolerance > 0
     return {
         "name": check.name,
         "mark": _STATUS[check.status],
@@ -168,7 +172,7 @@ def _figure(value: float, unit: str) -> str:
 def ranking(findings: Findings) -> dict[str, Any]:
     """The ranking as bars, and by output where there are several."""
     table, names = findings.tables["ranking"], findings.view.names
-    overall = "overall" if len(names) > 1 else names[0]
+    overall = leading_output(names)
     whole = table[table["output"] == overall]
     top, limit = whole.head(_BARS), float(whole["importance"].max()) or 1.0
     return {

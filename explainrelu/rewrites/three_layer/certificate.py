@@ -4,17 +4,19 @@ Three things: the scores of the rows, the literal weights at interior points of 
 float64, and the literal weights in exact rationals at interior and boundary points of a few.
 """
 
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 
 from explainrelu.arrays import BoolArray, FloatArray, IntArray
-from explainrelu.certificate import Certificate, Check, Exactness
+from explainrelu.certificate import Certificate, Check, Exactness, Status
 from explainrelu.network.exact import ExactArray, exact_forms, exact_pattern, exact_scores
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.patterns import unpack
 from explainrelu.regions.region_set import RegionSet
+from explainrelu.rewrites.score_check import largest_term, scores_check
 from explainrelu.rewrites.three_layer.evaluation import by_lookup, exactly, literally
 from explainrelu.rewrites.three_layer.forms import CellForms
 from explainrelu.tolerances import Tolerances
@@ -24,6 +26,7 @@ __all__ = ["certify_three_layers"]
 _FLOAT_CELLS = 25
 _EXACT_CELLS = 4
 _EXACT_PRODUCTS = 20_000_000  # integer products spent on exact composition at most
+_IN_FRACTIONS = "literal weights equal the source in exact rationals"
 
 
 def certify_three_layers(
@@ -40,71 +43,102 @@ def certify_three_layers(
 
     Notes
     -----
-    The cells tested beyond the rows are the most visited ones. Cost: a few forward passes, one
-    linear program and one exact composition for each cell tested.
+    The cells tested beyond the rows are the most visited ones. Where even one of them is too
+    large to be composed exactly, that check is entered as undecided. Cost: a few forward passes,
+    one linear program and one exact composition for each cell tested.
     """
     checks = [*_rows_agree(regions, points, tolerances)]
-    full = [
-        i for i in range(min(len(regions), 2 * _FLOAT_CELLS)) if _inside(regions, i) is not None
-    ]
-    checks += _interiors_agree(regions, np.array(full[:_FLOAT_CELLS], dtype=np.int64), tolerances)
-    checks += _exact_agree(regions, np.array(full[: _n_exact(regions.network)], dtype=np.int64))
+    if len(regions):
+        places = _Places.of(regions)
+        checks += _places_agree(regions, places, tolerances)
+        checks.append(_exact_agree(regions, places))
     return Certificate(tuple(checks))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Places:
+    """A point in each of some cells: ``cells (n,)``, ``points (n, n_inputs)``, and what they are.
+
+    Well inside the most visited cells; the rows themselves where none of these has an interior.
+    """
+
+    cells: IntArray
+    points: FloatArray
+    what: str
+
+    @classmethod
+    def of(cls, regions: RegionSet) -> "_Places":
+        inside = {}
+        for i in range(min(len(regions), 2 * _FLOAT_CELLS)):
+            ball = regions.region(i).polytope().inscribed_ball()
+            if ball.radius > 0:
+                inside[i] = ball.centre
+            if len(inside) == _FLOAT_CELLS:
+                break
+        if inside:
+            cells = np.array(list(inside), dtype=np.int64)
+            return cls(cells, np.stack(list(inside.values())), "interior")
+        cells = np.arange(min(len(regions), _FLOAT_CELLS))
+        return cls(cells, regions.witnesses[cells], "example")
 
 
 def _rows_agree(regions: RegionSet, points: FloatArray, tolerances: Tolerances) -> list[Check]:
     found = by_lookup(regions, points, tolerances)
     own = regions.network.forward(points)
-    scale = max(1.0, float(np.abs(own).max(initial=0.0)))
     unlisted = float((~found.listed).sum())
-    gap = float(np.abs(found.scores - own)[found.listed].max(initial=0.0)) / scale
     rows = f"{points.shape[0]} rows"
     near = f"{rows}, {int(found.ambiguous.sum())} of them within tolerance of a boundary"
     return [
         Check.at_most("every row lies in a listed cell", unlisted, 0.0, Exactness.EXACT, rows),
-        Check.at_most(
-            "scores equal the source's", gap, tolerances.agreement, Exactness.EXACT, near
+        scores_check(
+            "scores equal the source's",
+            np.where(found.listed[:, None], found.scores, own),
+            own,
+            term_size=largest_term(regions.network, points),
+            tolerances=tolerances,
+            exactness=Exactness.EXACT,
+            detail=near,
         ),
     ]
 
 
-def _interiors_agree(regions: RegionSet, cells: IntArray, tolerances: Tolerances) -> list[Check]:
-    """The weights taken literally, at a point well inside each of some cells."""
-    if cells.size == 0:
-        return []
-    some = regions.chosen(cells)
-    points = np.stack([_inside(regions, int(i)) for i in cells])  # type: ignore[misc]  # cells were chosen for having one
+def _places_agree(regions: RegionSet, places: _Places, tolerances: Tolerances) -> list[Check]:
+    """The weights taken literally in float64, at a point of each of some cells."""
+    some, points = regions.chosen(places.cells), places.points
     forms = CellForms.of(some.network, unpack(some.network, some.patterns))
     found = literally(some, forms, points, tolerances)
-    wrong = (found.cells != np.arange(cells.size)) & ~found.ambiguous
+    wrong = (found.cells != np.arange(points.shape[0])) & ~found.ambiguous
     own = regions.network.forward(points)
-    scale = max(1.0, float(np.abs(own).max(initial=0.0)))
-    gap = float(np.abs(found.scores - own)[found.listed].max(initial=0.0)) / scale
-    detail = f"Chebyshev centres of {cells.size} of {len(regions)} cells, float64"
+    detail = f"{places.what} points of {points.shape[0]} of {len(regions)} cells, float64"
     return [
         Check.at_most(
             "exactly its own cell fires", float(wrong.sum()), 0.0, Exactness.ESTIMATED, detail
         ),
-        Check.at_most(
+        scores_check(
             "literal weights equal the source",
-            gap,
-            tolerances.agreement,
-            Exactness.ESTIMATED,
-            detail,
+            np.where(found.listed[:, None], found.scores, own),
+            own,
+            term_size=largest_term(regions.network, points),
+            tolerances=tolerances,
+            exactness=Exactness.ESTIMATED,
+            detail=detail,
         ),
     ]
 
 
-def _exact_agree(regions: RegionSet, cells: IntArray) -> list[Check]:
+def _exact_agree(regions: RegionSet, places: _Places) -> Check:
     """The weights taken literally in fractions, at interior and boundary points."""
-    if cells.size == 0:
-        return []
-    some = regions.chosen(cells)
-    network = regions.network
-    patterns = unpack(network, some.patterns)
+    network, products = regions.network, _exact_products(regions.network)
+    n_cells = min(_EXACT_CELLS, _EXACT_PRODUCTS // max(1, products))
+    if n_cells == 0:
+        return _left_undecided(products)
+    cells = places.cells[:n_cells]
+    patterns = unpack(network, regions.patterns[cells])
     forms = CellForms.of(network, patterns)
     points = [
-        p for i, cell in enumerate(cells) for p in _exact_points(regions, int(cell), patterns[i])
+        point
+        for cell, inside, pattern in zip(cells, places.points, patterns, strict=False)
+        for point in _exact_points(network, int(cell), inside, pattern)
     ]
     wrong = 0
     for point, found in zip(points, exactly(forms, points), strict=True):
@@ -113,22 +147,29 @@ def _exact_agree(regions: RegionSet, cells: IntArray) -> list[Check]:
         scores = tuple(exact_scores(network, point).fractions())
         wrong += found.firing != speaks or (bool(speaks) and found.scores != scores)
     detail = (
-        f"{len(points)} interior and boundary points of {cells.size} of {len(regions)} cells, "
-        "in fractions"
+        f"{len(points)} {places.what} and boundary points of {cells.size} of {len(regions)} "
+        "cells, in fractions"
     )
-    name = "literal weights equal the source in exact rationals"
-    return [Check.at_most(name, float(wrong), 0.0, Exactness.EXACT, detail)]
+    return Check.at_most(_IN_FRACTIONS, float(wrong), 0.0, Exactness.EXACT, detail)
 
 
-def _exact_points(regions: RegionSet, cell: int, pattern: BoolArray) -> list[ExactArray]:
-    """An interior point of the cell and the points where two lines through it leave the cell."""
-    inside = _inside(regions, cell)
-    assert inside is not None  # the caller chose cells that have one
-    weight, bias = exact_forms(regions.network, pattern)[0]
+def _left_undecided(products: int) -> Check:
+    detail = (
+        f"one cell takes {products:,} products of integers, more than the {_EXACT_PRODUCTS:,} "
+        "that are spent; checked in float64 only"
+    )
+    return Check(_IN_FRACTIONS, Status.UNDECIDED, np.nan, 0.0, Exactness.EXACT, detail)
+
+
+def _exact_points(
+    network: ReluNetwork, cell: int, inside: FloatArray, pattern: BoolArray
+) -> list[ExactArray]:
+    """A point of the cell and the points where two lines through it leave the cell."""
+    weight, bias = exact_forms(network, pattern)[0]
     centre = ExactArray.of(inside)
     values = (weight @ centre + bias).fractions()
     points = [centre]
-    for direction in _directions(regions.network.n_inputs, cell):
+    for direction in _directions(network.n_inputs, cell):
         slopes = (weight @ direction).fractions()
         # the first unit whose form reaches zero along the line: |z / slope|, sign opposed
         times = [-z / s for z, s in zip(values, slopes, strict=True) if s != 0 and -z / s > 0]
@@ -147,14 +188,7 @@ def _along(start: ExactArray, direction: ExactArray, time: Fraction) -> ExactArr
     return start + step
 
 
-def _inside(regions: RegionSet, cell: int) -> FloatArray | None:
-    """The Chebyshev centre of a cell within the domain, None for a lower-dimensional cell."""
-    ball = regions.region(cell).polytope().inscribed_ball()
-    return ball.centre if ball.radius > 0 else None
-
-
-def _n_exact(network: ReluNetwork) -> int:
-    """How many cells can be composed exactly within the budget, at most a few."""
+def _exact_products(network: ReluNetwork) -> int:
+    """Products of integers that composing one cell exactly takes."""
     widths = (*network.widths, network.n_outputs)  # the first layer's weights stand as they are
-    products = sum(a * b * network.n_inputs for a, b in pairwise(widths))
-    return min(_EXACT_CELLS, _EXACT_PRODUCTS // max(1, products))
+    return sum(a * b * network.n_inputs for a, b in pairwise(widths))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explainrelu.arrays import BoolArray, FloatArray, IntArray
+from explainrelu.arrays import BoolArray, FloatArray, IntArray, Matrix, applied
 from explainrelu.network.network import ReluNetwork
 
 __all__ = ["CellForms", "FormPlace"]
@@ -97,7 +97,7 @@ class CellForms:
         hidden = np.eye(n_inputs, n_inputs + 1)[None]
         start = 0
         for number, layer in enumerate(self.network.layers):
-            z = layer.weight @ hidden
+            z = _mapped(layer.weight, hidden)
             z[:, :, -1] += layer.bias
             forms = z[:, layer.rectified].reshape(-1, n_inputs + 1)
             weights.append(forms[:, :-1])
@@ -115,6 +115,13 @@ class CellForms:
         mask = np.ones((first.size, layer.n_units))
         mask[:, layer.rectified] = self.patterns[first, start : start + layer.n_rectified]
         return z[self.prefixes[number][first]] * mask[:, :, None]
+
+
+def _mapped(weight: Matrix, stack: FloatArray) -> FloatArray:
+    """``weight @ matrix`` for each matrix of a stack."""
+    if isinstance(weight, np.ndarray):
+        return weight @ stack
+    return np.stack([applied(weight, matrix) for matrix in stack])
 
 
 def _numbered(bits: BoolArray) -> IntArray:

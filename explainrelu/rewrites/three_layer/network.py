@@ -13,9 +13,11 @@ A cell is half-open, ``z > 0`` on its active and ``z <= 0`` on its inactive unit
 lies in exactly one and only that cell's neurons speak.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import isfinite
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ import numpy.typing as npt
 
 from explainrelu.arrays import FloatArray
 from explainrelu.certificate import Certificate
-from explainrelu.errors import UnlistedRegionError
+from explainrelu.errors import DataError, UnlistedRegionError
 from explainrelu.network.exact import ExactArray
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.patterns import unpack
@@ -96,8 +98,9 @@ class ThreeLayerNetwork(Rewrite):
     guarantee: Guarantee = _GUARANTEE
 
     def __repr__(self) -> str:
-        holds = "certificate holds" if self.certificate.holds else "not certified"
-        return f"ThreeLayerNetwork({self.n_cells} cells of {self.source!r}, {holds})"
+        state = f"certificate {self.certificate.status}"
+        state = state if self.certificate.checks else "not certified"
+        return f"ThreeLayerNetwork({self.n_cells} cells of {self.source!r}, {state})"
 
     @property
     def result(self) -> "ThreeLayerNetwork":
@@ -164,13 +167,19 @@ class ThreeLayerNetwork(Rewrite):
         points : (n_points, n_inputs)
             Encoded points; a float is taken as the fraction it is.
 
+        Raises
+        ------
+        DataError
+            For a point of another number of inputs, and for a value that is no finite number.
+
         Notes
         -----
         Every form is composed without rounding and every neuron evaluated by the rules of the
         extended reals, at a cost of one fraction product a non-zero weight and point. Take a
         few cells by :meth:`restrict` first where there are many.
         """
-        return exactly(self.forms, [ExactArray.of(point) for point in points])
+        n_inputs = self.source.n_inputs
+        return exactly(self.forms, [_exact(point, i, n_inputs) for i, point in enumerate(points)])
 
     def layer(self, number: int) -> ExtendedLayer:
         """The weights of layer 1, 2, 3 or of the output map, 4.
@@ -195,16 +204,43 @@ class ThreeLayerNetwork(Rewrite):
         return describe_neuron(self.forms, self.regions, layer, neuron)
 
     def restrict(self, cells: npt.ArrayLike) -> "ThreeLayerNetwork":
-        """The network of some of the cells only, in the order given; not certified anew."""
-        return ThreeLayerNetwork(self.source, self.regions.chosen(np.asarray(cells, np.int64)))
+        """The network of some of the cells only, in the order given; not certified anew.
+
+        ``cells`` are positions, or one flag a cell; see :meth:`RegionSet.chosen`.
+        """
+        return ThreeLayerNetwork(self.source, self.regions.chosen(cells))
 
     def extend(self, X: Any, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> "ThreeLayerNetwork":
-        """A new network that lists the cells of these raw rows too, certified on them."""
+        """A new network that lists the cells of these raw rows too.
+
+        Certified anew, on these rows and the example row of each cell that was listed before; the
+        checks of the import stay. The counts of the cells add up: rows handed over again are
+        counted again, so hand over new ones only where counts and shares matter.
+        """
         points = self.source.schema.encode(X)
         regions = self.regions.joined(regions_of_points(self.source, points))
-        certificate = certify_three_layers(regions, points, tolerances)
-        return ThreeLayerNetwork(self.source, regions, certificate)
+        checked = np.vstack([points, self.regions.witnesses])
+        own = certify_three_layers(regions, checked, tolerances)
+        return ThreeLayerNetwork(self.source, regions, self.source.certificate.plus(own.checks))
 
     def certified(self, certificate: Certificate) -> "ThreeLayerNetwork":
         """The same network with another certificate."""
         return replace(self, certificate=certificate)
+
+
+def _exact(point: Any, i: int, n_inputs: int) -> ExactArray:
+    """Point ``i`` in fractions."""
+    point = point.tolist() if hasattr(point, "tolist") else point  # arrays of any library
+    values = list(point) if isinstance(point, Iterable) else []
+    if len(values) != n_inputs:
+        got = len(values) if isinstance(point, Iterable) else repr(point)
+        raise DataError(
+            f"A point must have {n_inputs} values, one an input, got {got} in point {i}. "
+            "schema.encode(X) makes points of raw rows."
+        )
+    for value in values:
+        if not isinstance(value, Real) or not isfinite(value):
+            raise DataError(
+                f"A point must hold finite numbers or fractions, got {value!r} in point {i}."
+            )
+    return ExactArray.of(values)

@@ -163,15 +163,25 @@ def test_only_the_date_changes_with_the_date():
     assert text_of("iris").replace("1 March 2026", "2 March 2026") == later
 
 
-@pytest.mark.parametrize("status", [Status.FAILS, Status.UNDECIDED])
-def test_a_check_that_does_not_hold_is_the_first_thing_said(status):
+def test_a_check_that_fails_is_the_first_thing_said():
     findings = sample("iris").findings
-    check = Check("made up", status, 1.0, float("nan"), Exactness.BOUNDED, "nowhere")
+    check = Check("made up", Status.FAILS, 1.0, float("nan"), Exactness.BOUNDED, "nowhere")
     text = page(replace(findings, certificate=findings.certificate.plus([check])))
     words = Outline(text).words
     assert 'class="verdict fails"' in text
-    assert f"checks does not hold: made up ({status}). Do not rely on this report" in words
+    assert "checks does not hold: made up (fails). Do not rely on this report" in words
     assert 'badge exact"' not in text.split('id="model"')[0]
+
+
+def test_a_check_that_is_not_decided_is_said_to_be_so_and_reads_as_no_proof():
+    findings = sample("iris").findings
+    check = Check("made up", Status.UNDECIDED, np.nan, 0.0, Exactness.EXACT, "too large")
+    text = page(replace(findings, certificate=findings.certificate.plus([check])))
+    words, n_held = Outline(text).words, len(findings.certificate.checks)
+    assert 'class="verdict undecided"' in text
+    assert f"{n_held} of {n_held + 1} checks hold. Not decided: made up (too large)." in words
+    assert "Do not rely" not in words
+    assert " nan " not in words
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from explainrelu.errors import ArgumentError, UnlistedRegionError
+from explainrelu.certificate import Certificate, Check, Exactness
+from explainrelu.errors import ArgumentError, DataError, UnlistedRegionError
 from explainrelu.network.network import ReluNetwork
 from explainrelu.rewrites.convert import convert
 from tests import models
@@ -88,6 +89,52 @@ def test_extend_lists_the_cells_of_new_rows_in_a_new_network():
     assert wider([[2.0], [-1.0]]).tolist() == [5.0, 1.0]
     assert (shallow.n_cells, wider.n_cells) == (1, 2)
     assert wider.certificate.holds
+
+
+def test_extend_certifies_anew_and_keeps_the_checks_of_the_import():
+    model, X, _ = models.iris()
+    old = Check.at_most("of the old cells", 1.0, 0.0, Exactness.EXACT, "")
+    shallow = convert(model, X[:20]).certified(Certificate((old,)))
+    wider = shallow.extend(X[20:])
+    names = [check.name for check in wider.certificate.checks]
+    imported = [check.name for check in wider.source.certificate.checks]
+    assert names[: len(imported)] == imported
+    assert old.name not in names
+    assert f"{130 + shallow.n_cells} rows" in [check.detail for check in wider.certificate.checks]
+    assert wider.certificate.holds
+
+
+def test_rows_handed_over_again_are_counted_again():
+    shallow = convert(ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]]), [[1.0]])
+    assert shallow.extend([[1.0], [-1.0]]).regions.counts.tolist() == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [
+        ([[1.0], [float("nan")]], "finite numbers or fractions, got nan in point 1"),
+        ([[float("inf")]], "got inf in point 0"),
+        ([["1"]], "got '1' in point 0"),
+        ([[1.0, 2.0]], "must have 1 values, one an input, got 2 in point 0"),
+        ([1.0], "one an input, got 1.0 in point 0"),
+    ],
+)
+def test_points_that_are_none_are_refused_exactly(points, words):
+    shallow = convert(ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]]), [[1.0]])
+    with pytest.raises(DataError, match=words):
+        shallow.evaluate_exact(points)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, object])
+def test_points_may_be_an_array(dtype):
+    shallow = convert(ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]]), [[1.0]])
+    assert shallow.evaluate_exact(np.array([[3]], dtype=dtype))[0].scores == (7,)
+
+
+def test_cells_are_restricted_to_by_flags():
+    network = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]])
+    shallow = convert(network, [[1.0], [2.0], [-1.0]])
+    assert shallow.restrict([False, True]).regions.names.tolist() == [shallow.regions.names[1]]
 
 
 def test_sizes_are_those_of_the_written_layers():
