@@ -99,4 +99,6 @@ def _outputs(chain: Chain) -> OutputSchema:
         return OutputSchema(classes, Task.MULTILABEL, chain.link, classes)
     if chain.link in (Link.softmax, Link.log_softmax):
         return OutputSchema(classes, Task.MULTICLASS, chain.link, classes)
-    return OutputSchema.numbered(n_outputs)
+    names = OutputSchema.numbered(n_outputs).names
+    task = Task.REGRESSION if chain.link is Link.exp else Task.SCORE
+    return OutputSchema(names, task, chain.link)

@@ -1,30 +1,36 @@
-"""``torch.nn.Sequential`` networks, read into the operator graph."""
+"""``torch.nn.Module`` networks of any form, read into the operator graph."""
 
 import sys
 from collections.abc import Sequence
-from copy import deepcopy
-from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from explainrelu.arrays import FloatArray
-from explainrelu.certificate import Check, Exactness
-from explainrelu.errors import DataError, MissingDependencyError, ModelError
+from explainrelu.errors import MissingDependencyError, ModelError
 from explainrelu.importers.assembling import assembled
-from explainrelu.importers.check import checked
-from explainrelu.importers.operators.graph import Graph, Node
+from explainrelu.importers.operators.graph import Graph, Node, Shape
+from explainrelu.importers.samples import one_row, points_of
+from explainrelu.importers.torch_check import (
+    checked_on_rows,
+    checked_unseen,
+    cpu_copy,
+    exact_copy,
+    refuse_mixing,
+    runs,
+)
+from explainrelu.importers.torch_graph.exported import traced
+from explainrelu.importers.torch_graph.reading import graph_of
 from explainrelu.importers.torch_modules import (
     INPUT,
     NUMBER_FORMATS,
+    check_ready,
+    first_width,
     folded_steps,
     number_formats,
     read_modules,
+    readable,
 )
 from explainrelu.network.network import Origin, ReluNetwork
-from explainrelu.network.outputs import Link
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 if TYPE_CHECKING:
@@ -62,17 +68,19 @@ def from_torch(
     names: Sequence[str] | None = None,
     tolerances: Tolerances = DEFAULT_TOLERANCES,
 ) -> ReluNetwork:
-    """The network of a ``torch.nn.Sequential`` in evaluation mode.
+    """The network of a ``torch.nn.Module`` in evaluation mode.
 
     Parameters
     ----------
     module
-        A Sequential, also nested and with shared instances, of Linear, ReLU, LeakyReLU, PReLU,
-        BatchNorm1d, Dropout, Flatten and Identity, or one of these alone; Softmax, LogSoftmax
-        or Sigmoid at the end is cut off as the link. Parameters in float16, bfloat16, float32
-        or float64, on any device.
-    X : (n_samples, n_inputs), optional
-        Rows as the module takes them. A frame names the columns.
+        Any module that is piecewise linear and takes and gives one tensor: layers, functional
+        calls, skip connections, shared modules, in-place calls; Softmax, LogSoftmax or Sigmoid
+        at the end is cut off as the link. Parameters in float16, bfloat16, float32 or float64,
+        on any device.
+    X : (n_samples, n_inputs) or (n_samples, *shape), optional
+        Rows, or pictures and signals, as the module takes them; they also say the shape of a
+        sample. A frame names the columns. May be left out where the module is a Sequential whose
+        first module says how many inputs it takes.
     names
         Column names where ``X`` brings none.
     tolerances
@@ -84,17 +92,21 @@ def from_torch(
         The same function in float64: parameters are taken exactly, whatever their format, and
         the module itself is left as it is. With ``X`` the certificate holds the comparison
         with the module computed in float64, and for a module of lower precision its drift:
-        how far its own arithmetic stays from that.
+        how far its own arithmetic stays from that. A module that was traced is compared on a
+        few random rows where there is no ``X``.
 
     Raises
     ------
     TrainingModeError
-        Where the module, or a Dropout or BatchNorm1d in it, is in training mode.
+        Where the module, or a part or call in it that then computes something else, is in
+        training mode.
     UnsupportedModelError
-        For any other module, named by path and class, for hooks, and for parameters that are
-        sparse, quantised or hold no values.
+        For a call that is not piecewise linear or not supported, named by module path, operator
+        and source line; for a choice that depends on the data; for a module that mixes the rows
+        of a batch; for hooks, and for parameters that are sparse, quantised or hold no values.
     ModelError
-        For parameters that are not finite or shapes that do not fit.
+        For parameters that are not finite, shapes that do not fit, or where the shape of a
+        sample is not known.
     DataError
         Where ``X`` is no table of rows for the module.
     ImportCheckError
@@ -105,8 +117,11 @@ def from_torch(
     Notes
     -----
     Exact for every input, kinks included, up to float64 rounding where a batch norm or several
-    linear modules are composed. Cost: one copy of the parameters, and with ``X`` one forward
-    pass each of the network, of a float64 copy of the module, and of the module.
+    linear modules are composed. A Sequential of Linear, ReLU, LeakyReLU, PReLU, BatchNorm1d,
+    Dropout, Flatten and Identity is read module by module; any other module is traced with
+    ``torch.export`` on one row, which takes some seconds the first time in a process. Cost: two
+    copies of the parameters, and with ``X`` one forward pass each of the network, of a float64
+    copy of the module, and of the module.
 
     Examples
     --------
@@ -116,29 +131,77 @@ def from_torch(
     ((3,), ('x0', 'x1'))
     """
     torch = load_torch()
+    check_ready(torch, module)
+    shape = one_row(X)
+    if len(shape) <= 2 and readable(torch, module):
+        return _read_directly(torch, module, X, names, tolerances)
+    return _read_traced(torch, module, X, shape, names, tolerances)
+
+
+def _read_directly(
+    torch: ModuleType, module: Any, X: Any, names: Sequence[str] | None, tolerances: Tolerances
+) -> ReluNetwork:
     nodes, value = read_modules(torch, module)
-    X = _as_rows(X)
-    n_inputs = _n_inputs(nodes, X, names)
-    graph = Graph(INPUT, (1, n_inputs), tuple(nodes), value)
-    network = assembled(graph, origin=_origin(torch, module), X=X, names=names)
-    return network if X is None else _checked(torch, network, module, X, tolerances)
+    shape = (1, _n_inputs(nodes, X, names))
+    origin = _origin(torch, module, folded_steps(torch, module))
+    graph = Graph(INPUT, shape, tuple(nodes), value)
+    network = assembled(graph, origin=origin, X=X, names=names)
+    if X is None:
+        return network
+    points = points_of(network, X)
+    reference = exact_copy(module)
+    return checked_on_rows(
+        torch, network, module, points, reference=reference, shape=shape, tolerances=tolerances
+    )
+
+
+def _read_traced(
+    torch: ModuleType,
+    module: Any,
+    X: Any,
+    shape: Shape,
+    names: Sequence[str] | None,
+    tolerances: Tolerances,
+) -> ReluNetwork:
+    shape = shape or _shape_without_rows(torch, module, names)
+    reference, dtype = _reference(torch, module, shape)
+    program = traced(torch, reference, torch.zeros(shape, dtype=getattr(torch, dtype)))
+    origin = _origin(torch, module, program.folded)
+    network = assembled(graph_of(program), origin=origin, X=X, names=names)
+    points = None if X is None else points_of(network, X)
+    refuse_mixing(torch, reference, points, shape, tolerances)
+    options: Any = {"reference": reference, "shape": shape, "dtype": program.coarsest}
+    if points is None:
+        return checked_unseen(torch, network, **options, tolerances=tolerances)
+    return checked_on_rows(torch, network, module, points, **options, tolerances=tolerances)
+
+
+def _reference(torch: ModuleType, module: Any, shape: Shape) -> tuple[Any, str]:
+    """A copy of the module on the CPU in float64, and the format of its parameters.
+
+    A module may name a number format in its own source and so not run in another; it is then
+    copied as it is.
+    """
+    own, exact = number_formats(module)[0], exact_copy(module)
+    if own == "float64" or runs(torch, exact, shape):
+        return exact, "float64"
+    copy = cpu_copy(module)
+    return (copy, own) if runs(torch, copy, shape) else (exact, "float64")
 
 
 # ------------------------------------------------------------------------------------------
 # What stands around the chain.
 
 
-def _as_rows(X: Any) -> Any:
-    """``X`` with tensors made arrays; anything but rows and columns is refused."""
-    if type(X).__module__.split(".")[0] == "torch" and hasattr(X, "detach"):
-        X = X.detach().double().cpu().numpy()
-    shape = getattr(X, "shape", None)
-    if shape is not None and len(shape) > 2:
-        raise DataError(
-            f"X must be two-dimensional, (n_samples, n_inputs), got shape {tuple(shape)}. Put the "
-            "pictures into rows with X.reshape(len(X), -1), and leave Flatten in the module."
+def _shape_without_rows(torch: ModuleType, module: Any, names: Sequence[str] | None) -> Shape:
+    width = len(names) if names is not None else first_width(torch, module)
+    if width is None:
+        raise ModelError(
+            "The shape of a sample must be known, but this module does not begin with a Linear or "
+            "BatchNorm1d that says it. Pass X: some rows, or pictures (n_samples, channels, "
+            "height, width)."
         )
-    return X
+    return (1, width)
 
 
 def _n_inputs(nodes: Sequence[Node], X: Any, names: Sequence[str] | None) -> int:
@@ -151,75 +214,18 @@ def _n_inputs(nodes: Sequence[Node], X: Any, names: Sequence[str] | None) -> int
             return int(arrays[node.inputs[3]].size)
     if names is not None:
         return len(names)
-    if X is not None and np.ndim(X) == 2:
-        return int(np.shape(X)[1])
+    if X is not None:
+        return one_row(X)[1]
     raise ModelError(
         "The number of inputs must be known, but no Linear or BatchNorm1d in the module says it. "
         "Pass X, or the column names."
     )
 
 
-def _origin(torch: ModuleType, module: Any) -> Origin:
+def _origin(torch: ModuleType, module: Any, folded: tuple[str, ...]) -> Origin:
     return Origin(
         kind=f"torch {type(module).__name__}",
-        folded=folded_steps(torch, module),
+        folded=folded,
         dtype=max(number_formats(module), key=NUMBER_FORMATS.index),
         versions=(("torch", str(torch.__version__)),),
-    )
-
-
-# ------------------------------------------------------------------------------------------
-# The check.
-
-
-def _checked(
-    torch: ModuleType, network: ReluNetwork, module: Any, X: Any, tolerances: Tolerances
-) -> ReluNetwork:
-    """The network, checked against the module in float64 and in its own arithmetic."""
-    points = network.schema.encode(X)
-    got = network.link(network.forward(points))
-    what = "raw scores" if network.link is Link.identity else f"outputs behind {network.link.name}"
-    network = replace(network, schema=network.schema.with_ranges(points))
-    # the import is held to float64, whatever the module computes in: a large drift of the module
-    # must not hide a wrong import, nor look like one
-    reference = _outputs_of(torch, deepcopy(module).to("cpu").double(), network, points)
-    network = checked(network, got, reference, what=what, dtype="float64", tolerances=tolerances)
-    if network.origin.dtype == "float64":
-        return network
-    drift = _drift(
-        reference, _outputs_of(torch, module, network, points), network.origin, tolerances
-    )
-    return replace(network, certificate=network.certificate.plus([drift]))
-
-
-def _outputs_of(
-    torch: ModuleType, module: Any, network: ReluNetwork, points: FloatArray
-) -> FloatArray:
-    """What the module itself gives, in its own number format and on its own device."""
-    held = [*module.parameters(), *module.buffers()]
-    device = held[0].device if held else torch.device("cpu")
-    dtype = getattr(torch, number_formats(module)[0])
-    found = np.empty((points.shape[0], network.n_outputs))
-    try:
-        with torch.no_grad():
-            for rows in network.row_chunks(points.shape[0]):
-                given = torch.tensor(points[rows]).to(device=device, dtype=dtype)
-                found[rows] = module(given).double().cpu().numpy()
-    except RuntimeError as error:
-        raise ModelError(
-            f"The module must run on X itself, got {type(error).__name__}: {error}"
-        ) from error
-    return found
-
-
-def _drift(reference: FloatArray, own: FloatArray, origin: Origin, tolerances: Tolerances) -> Check:
-    limits = {"float32": tolerances.single_agreement}
-    with np.errstate(invalid="ignore"):  # a module that overflows gives NaN, and the check fails
-        gap = np.abs(own - reference).max() / max(1.0, np.abs(reference).max())
-    return Check.at_most(
-        f"drift of the module's {origin.dtype} arithmetic from float64",
-        float(gap),
-        limits.get(origin.dtype, tolerances.half_agreement),
-        Exactness.ESTIMATED,
-        f"{own.shape[0]} rows, largest difference relative to the largest output (at least 1)",
     )

@@ -9,7 +9,16 @@ import numpy as np
 from explainrelu.errors import ModelError, TrainingModeError, UnsupportedModelError
 from explainrelu.importers.operators.graph import Node
 
-__all__ = ["INPUT", "NUMBER_FORMATS", "folded_steps", "number_formats", "read_modules"]
+__all__ = [
+    "INPUT",
+    "NUMBER_FORMATS",
+    "check_ready",
+    "first_width",
+    "folded_steps",
+    "number_formats",
+    "read_modules",
+    "readable",
+]
 
 INPUT = "input"
 """Name of the value that the first module takes."""
@@ -28,27 +37,59 @@ def read_modules(torch: ModuleType, module: Any) -> tuple[list[Node], str]:
     torch
         The package.
     module
-        A Sequential, also nested and with shared instances, or one module that can be read.
+        A Sequential, also nested and with shared instances, or one module that can be read
+        (see :func:`readable`), ready as :func:`check_ready` has it.
 
     Raises
     ------
     UnsupportedModelError
-        For any other module, named by path and class, for hooks, and for parameters that are
-        sparse, quantised or hold no values.
-    TrainingModeError
-        Where it, or a module in it that then computes something else, is in training mode.
+        For another module, named by path and class.
     ModelError
         For parameters that are not finite.
     """
-    leaves = list(_leaves(torch, module, ""))
-    readers = [_reader(torch, path, leaf) for path, leaf in leaves]
-    _refuse_training(torch, module, leaves)
     nodes: list[Node] = []
     value = INPUT
-    for (path, leaf), reader in zip(leaves, readers, strict=True):
+    for path, leaf in _leaves(torch, module, ""):
+        reader = _reader(torch, leaf)
+        if reader is None:
+            raise UnsupportedModelError(
+                f"{_called(path, leaf)} is not among the modules that are read one by one."
+            )
         nodes += reader(path, leaf, value)
         value = nodes[-1].output
     return nodes, value
+
+
+def readable(torch: ModuleType, module: Any) -> bool:
+    """Whether :func:`read_modules` can read the module; another one has to be traced."""
+    leaves = _leaves(torch, module, "")
+    return all(_reader(torch, leaf) is not None for _, leaf in leaves)
+
+
+def check_ready(torch: ModuleType, module: Any) -> None:
+    """Refuse a module that is not one fixed function of its input with known parameters.
+
+    Raises
+    ------
+    UnsupportedModelError
+        For hooks, and for parameters that are sparse, quantised or hold no values.
+    TrainingModeError
+        Where it, or a module in it that then computes something else, is in training mode.
+    """
+    for path, part in module.named_modules():
+        _refuse_unready(part, path)
+    _refuse_training(torch, module)
+    for place, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if tensor.is_floating_point() or tensor.is_complex() or tensor.is_quantized:
+            _refuse_tensor(tensor, place)
+
+
+def first_width(torch: ModuleType, module: Any) -> int | None:
+    """The number of inputs that the first module of a Sequential asks for, where it says it."""
+    first = next(iter(_leaves(torch, module, "")), ("", None))[1]
+    if isinstance(first, torch.nn.Linear):
+        return int(first.in_features)
+    return int(first.num_features) if isinstance(first, torch.nn.BatchNorm1d) else None
 
 
 def folded_steps(torch: ModuleType, module: Any) -> tuple[str, ...]:
@@ -71,7 +112,6 @@ def number_formats(module: Any) -> list[str]:
 
 def _leaves(torch: ModuleType, module: Any, path: str) -> Iterator[tuple[str, Any]]:
     """The modules that compute something, in order, each with its path."""
-    _refuse_unready(module, path)
     if isinstance(module, torch.nn.Sequential) and _plain(module, torch.nn.Sequential):
         # named_children() would leave out the second use of a shared module
         for name, child in module._modules.items():
@@ -105,13 +145,15 @@ def _refuse_unready(module: Any, path: str) -> None:
         )
 
 
-def _refuse_training(torch: ModuleType, module: Any, leaves: Sequence[tuple[str, Any]]) -> None:
+def _refuse_training(torch: ModuleType, module: Any) -> None:
     nn = torch.nn
     found = [_called("", module)] if module.training else []
-    for path, leaf in leaves:
-        differs = isinstance(leaf, nn.BatchNorm1d) or (isinstance(leaf, nn.Dropout) and leaf.p > 0)
-        if path and leaf.training and differs:
-            found.append(_called(path, leaf))
+    for path, part in module.named_modules():
+        differs = isinstance(part, (nn.modules.batchnorm._NormBase, nn.RReLU)) or (
+            isinstance(part, nn.modules.dropout._DropoutNd) and part.p > 0
+        )
+        if path and part.training and differs:
+            found.append(_called(path, part))
     if found:
         raise TrainingModeError(
             "A module must be in evaluation mode, where it is one fixed function, but these are "
@@ -119,16 +161,11 @@ def _refuse_training(torch: ModuleType, module: Any, leaves: Sequence[tuple[str,
         )
 
 
-def _reader(torch: ModuleType, path: str, module: Any) -> _Reader:
-    readers = _readers(torch)
-    for kind, reader in readers.items():
+def _reader(torch: ModuleType, module: Any) -> _Reader | None:
+    for kind, reader in _readers(torch).items():
         if isinstance(module, kind) and _plain(module, kind):
             return reader
-    names = ", ".join(kind.__name__ for kind in readers)
-    raise UnsupportedModelError(
-        f"{_called(path, module)} cannot be read; what can is a torch.nn.Sequential of {names}. "
-        "Build the model from these, or hand its weights to ReluNetwork.from_weights."
-    )
+    return None
 
 
 # ------------------------------------------------------------------------------------------

@@ -50,7 +50,8 @@ def rows_of_other_pattern(network: ReluNetwork, points: FloatArray, number_forma
         known = ", ".join(("float64", *NARROWER))
         raise ArgumentError(f"number_format must be one of {known}, got {number_format!r}.")
     exact = activation_patterns(network, points)
-    rounded = _rounded_patterns(network, points, NARROWER[number_format])
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is in another region
+        rounded = _rounded_patterns(network, points, NARROWER[number_format])
     return np.flatnonzero((exact != rounded).any(axis=1))
 
 

@@ -1,5 +1,6 @@
 """How a person's table becomes the network's inputs, and back."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -50,7 +51,7 @@ class InputSchema:
                 f"got {self.n_columns} columns."
             )
         names = [column.name for column in self.columns]
-        doubles = sorted({name for name in names if names.count(name) > 1})
+        doubles = sorted(name for name, count in Counter(names).items() if count > 1)
         if doubles:
             raise ColumnsError(f"Column names must differ from each other, got {doubles} twice.")
 

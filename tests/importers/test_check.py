@@ -88,4 +88,3 @@ def test_of_many_such_rows_the_first_are_named():
 
 def test_in_float64_no_row_is_named():
     assert pattern_drift(NARROW, np.ones((3, 1))).detail == "0 of 3 rows"
-

@@ -42,3 +42,9 @@ def test_another_format_is_refused():
     network = ReluNetwork.from_weights([[[1.0]]], [[0.0]])
     with pytest.raises(ArgumentError, match="one of float64, float32, float16, bfloat16, got"):
         rows_of_other_pattern(network, np.zeros((1, 1)), "int8")
+
+
+def test_numbers_that_overflow_the_format_are_in_another_region():
+    network = ReluNetwork.from_weights([[[1.0, -1.0]], [[1.0]]], [[0.0], [0.0]])
+    points = np.array([[2e5, 1e5], [1.0, 0.0]])
+    assert rows_of_other_pattern(network, points, "float16").tolist() == [0]

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from explainrelu.errors import ModelError, UnsupportedModelError
+from explainrelu.errors import ModelError, SizeError, UnsupportedModelError
 from explainrelu.importers.operators.elementwise import ELEMENTWISE
 from explainrelu.importers.operators.graph import Graph, Node, Shape
 from explainrelu.importers.operators.matrices import MATRICES
@@ -66,6 +66,8 @@ def lower(graph: Graph) -> Chain:
         the text names the node.
     ModelError
         For shapes that do not fit, missing attributes, or numbers that are not finite.
+    SizeError
+        Where what an operator gives does not fit in memory.
 
     Notes
     -----
@@ -126,8 +128,14 @@ def _apply(node: Node, inputs: list[Value]) -> Value:
         raise ModelError(
             f"Node {node.label} was given {len(inputs)} value(s), which does not fit: {error}."
         ) from error
-    with np.errstate(all="ignore"):  # what is not finite is found in the layers, with a text
-        value = operator(node, *inputs)
+    try:
+        with np.errstate(all="ignore"):  # what is not finite is found in the layers, with a text
+            value = operator(node, *inputs)
+    except MemoryError as error:
+        raise SizeError(
+            f"What node {node.label} gives must fit in memory, and does not: {error}. Is a shape, "
+            "a pad or a size in the model mistaken?"
+        ) from error
     if node.shape is not None and value.shape != node.shape:
         raise ModelError(
             f"Node {node.label} must give the shape {node.shape} that the model declares, "
@@ -142,6 +150,11 @@ OPERATORS: Mapping[str, Callable[..., Value]] = MappingProxyType(
 """Operator name -> the function that lowers it. Its docstring says what it computes."""
 
 LINKS: Mapping[str, Link] = MappingProxyType(
-    {"log_softmax": Link.log_softmax, "sigmoid": Link.logistic, "softmax": Link.softmax}
+    {
+        "exp": Link.exp,
+        "log_softmax": Link.log_softmax,
+        "sigmoid": Link.logistic,
+        "softmax": Link.softmax,
+    }
 )
 """Operators taken only at the very end -> the link they become; softmax runs over all scores."""

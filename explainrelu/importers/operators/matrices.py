@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from scipy import sparse
 
+from explainrelu.arrays import frozen_matrix
 from explainrelu.errors import ModelError
 from explainrelu.importers.operators.graph import Node
 from explainrelu.importers.operators.inputs import fixed, misfit
@@ -28,7 +29,7 @@ def _linear(node: Node, x: Value, weight: Value, bias: Value | None = None) -> V
     if repeats > 1:
         every = sparse.kron(sparse.eye_array(repeats), matrix, format="csr")
         return affine(shape, [(sparse.csr_array(every), x)], offset)
-    return affine(shape, [(matrix, x)], offset)
+    return affine(shape, [(frozen_matrix(matrix, "weight"), x)], offset)
 
 
 def _matmul(node: Node, x: Value, y: Value) -> Value:
@@ -42,7 +43,7 @@ def _matmul(node: Node, x: Value, y: Value) -> Value:
     except ValueError:
         raise misfit(node, "two values that can be multiplied as matrices", x, y) from None
     if on_right and matrix.ndim == 2 and prod(shape[:-1]) == 1:
-        return affine(shape, [(np.ascontiguousarray(matrix.T), value)])
+        return affine(shape, [(frozen_matrix(matrix.T, "weight"), value)])
     if matrix.ndim == 1:
         matrix = matrix[:, None] if on_right else matrix[None, :]
     if index.ndim == 1:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -233,7 +234,7 @@ def test_a_linear_along_the_last_of_two_axes_is_applied_to_each_row():
 
 def test_a_long_chain_of_doublings_is_lowered_at_once():
     names = ["x", *(f"d{i}" for i in range(60))]
-    doublings = [node("add", a, a, output=b) for a, b in zip(names, names[1:], strict=False)]
+    doublings = [node("add", a, a, output=b) for a, b in pairwise(names)]
     network = lowered(*doublings, node("relu", names[-1]))
     assert network([[1.0, -1.0]]).tolist() == [[2.0**60, 0.0]]
 
