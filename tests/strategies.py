@@ -85,6 +85,11 @@ def relu_networks(
     )
 
 
+def every_layer_rectifies(network: ReluNetwork) -> bool:
+    """Whether no layer is seen to be never negative, which an import leaves out."""
+    return all((part.weight < 0).any() or (part.bias < 0).any() for part in network.layers[1:])
+
+
 @st.composite
 def networks_and_points(draw: st.DrawFn, **options: Any) -> tuple[ReluNetwork, np.ndarray]:
     """A network of :func:`relu_networks` and points for it, integer where it is."""

@@ -64,7 +64,7 @@ def test_a_file_of_another_kind_is_refused_without_being_opened(tmp_path: Path, 
     path = tmp_path / name
     if name:
         path.write_bytes(b"\x80\x04.")
-    with pytest.raises(ArchiveError, match=r"must end in \.skops or \.xrelu, got") as caught:
+    with pytest.raises(ArchiveError, match=r"must end in .*\.skops or \.xrelu, got") as caught:
         import_model(path)
     assert says_all_three(caught.value), caught.value
 
