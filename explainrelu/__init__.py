@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from explainrelu.explanations.explain import explain
     from explainrelu.explanations.ranking import rank_features
     from explainrelu.explanations.rules import extract_rules
+    from explainrelu.exporters.to_onnx import to_onnx
     from explainrelu.exporters.to_torch import to_torch
     from explainrelu.geometry.box import Box
     from explainrelu.importers.import_model import import_model
@@ -47,6 +48,7 @@ _HOMES = {
     "rank_features": "explanations.ranking",
     "report": "reports.report",
     "save": "rewrites.storage",
+    "to_onnx": "exporters.to_onnx",
     "to_torch": "exporters.to_torch",
 }
 _MODULES = ("datasets", "errors")
@@ -71,6 +73,7 @@ __all__ = [
     "rank_features",
     "report",
     "save",
+    "to_onnx",
     "to_torch",
 ]
 

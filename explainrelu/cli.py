@@ -1,6 +1,6 @@
 """The command line: arguments and help; the work is done in explainrelu.command_line.
 
-    explainrelu demo | report | convert | rules | rank | explain | compare
+    explainrelu demo | inspect | report | convert | rules | rank | explain | compare
 
 Exit code 0 where all went well, 1 where a check does not hold, 2 for input that cannot be used
 (one line on stderr says why), 3 for a defect of explainrelu itself.
@@ -159,6 +159,26 @@ def demo(console: "Console", *, folder: Path) -> bool:
         {"folder": str(folder), "holds": found.certificate.holds, "certificate": certificate}
     )
     return console.holds(found.certificate)
+
+
+@_command(
+    _INPUTS[0],
+    click.argument("data", type=_PATH, required=False),
+    *_INPUTS[2:],
+    examples="""
+        explainrelu inspect model.onnx
+        explainrelu inspect model.skops patients.csv --target diagnosis
+    """,
+)
+def inspect(console: "Console", **options: Any) -> bool:
+    """Look into a model: what it is made of, and what cannot be read.
+
+    Also for a model that is refused: every operator that cannot be read is then listed with its
+    place. With DATA the import is checked on its rows.
+    """
+    from explainrelu.command_line.inspecting import inspect as run
+
+    return run(_reads(options), console)
 
 
 @_command(

@@ -23,7 +23,7 @@ from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
 from tests import models
 from tests.cli_page import PAGE, page
 
-COMMANDS = ("demo", "report", "convert", "rules", "rank", "explain", "compare")
+COMMANDS = ("demo", "inspect", "report", "convert", "rules", "rank", "explain", "compare")
 IRIS = ("iris.skops", "iris.csv", "--target", "species")
 LOANS = ("loans.skops", "loans.parquet", "--target", "repaid")
 
@@ -283,7 +283,7 @@ def test_a_missing_model_is_refused(files: Path, name: str) -> None:
 
 
 def test_a_file_that_is_no_model_is_refused(files: Path, tmp_path: Path) -> None:
-    assert "must end in .skops or .xrelu" in refusal(run(files, "rank", "iris.csv", "iris.csv"))
+    assert ".pt2, .skops or .xrelu, got" in refusal(run(files, "rank", "iris.csv", "iris.csv"))
     for name in ("text.skops", "text.xrelu"):
         (tmp_path / name).write_text("hello")
         assert name in refusal(run(files, "convert", tmp_path / name, "iris.csv"))

@@ -16,8 +16,9 @@ __all__ = ["CommandGroup", "option", "runs"]
 
 _FAILED, _BAD_INPUT, _DEFECT = 1, 2, 3
 _ARGUMENTS = {
-    "MODEL": "A scikit-learn model saved by skops.io.dump (.skops), or a file that explainrelu "
-    "convert or explainrelu.save wrote (.xrelu).",
+    "MODEL": "A scikit-learn model saved by skops.io.dump (.skops), an ONNX file (.onnx), a "
+    "PyTorch program saved by torch.export.save (.pt2), an NNet file (.nnet), or a file that "
+    "explainrelu convert or explainrelu.save wrote (.xrelu).",
     "DATA": "Rows for the model (.csv or .parquet), columns named and ordered as in training.",
 }
 

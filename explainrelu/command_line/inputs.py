@@ -26,7 +26,7 @@ class Inputs:
     Attributes
     ----------
     model
-        A .skops or .xrelu file.
+        A .nnet, .onnx, .pt2, .skops or .xrelu file.
     data
         A .csv or .parquet file; None where the command can do without.
     target
@@ -123,7 +123,7 @@ def loaded(inputs: Inputs) -> Loaded:
     _check_set_aside(table, (*inputs.target, *inputs.drop))
     names = _names(table, plain.schema.names, inputs)
     rows = table.rows(names, _renamed(plain.schema, names))
-    network = plain if model is inputs.model else import_model(model, rows)
+    network = plain if inputs.model.suffix == ".xrelu" else import_model(model, rows)
     network.schema.encode(rows)  # unfit rows are refused before anything is said or written
     return Loaded(
         network=network,
@@ -156,7 +156,7 @@ def _names(table: TableFile, wanted: tuple[str, ...], inputs: Inputs) -> tuple[s
     """The columns of the file that the model takes, in the model's order."""
     left = tuple(n for n in table.names if n not in {*inputs.target, *inputs.drop})
     unnamed = wanted == InputSchema.numbered(len(wanted)).names and not {*wanted} & {*left}
-    by_position = unnamed and inputs.model.suffix == ".skops"  # as fitted on an array
+    by_position = unnamed and inputs.model.suffix != ".xrelu"  # as fitted on an array
     if left == wanted or (by_position and len(left) == len(wanted)):
         return left
     if sorted(left) != sorted(wanted):

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -162,9 +163,9 @@ def certificate_text(certificate: Certificate) -> str:
     """Whether it holds, and every check with its figure."""
     lines = [f"Certificate: {_STATES[certificate.status]}"]
     for check in certificate.checks:
-        figure = f"{check.value:.2g} (at most {check.tolerance:.2g}); "
-        if check.status is Status.UNDECIDED:
-            figure = ""
+        # a statement has no tolerance, and what is undecided no figure
+        limit = "" if isnan(check.tolerance) else f" (at most {check.tolerance:.2g})"
+        figure = "" if check.status is Status.UNDECIDED else f"{check.value:.2g}{limit}; "
         lines.append(f"  {check.status:<10}{check.name}: {figure}{check.detail}")
     return folded("\n".join(lines), hang=12)
 

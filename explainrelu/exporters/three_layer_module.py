@@ -1,18 +1,14 @@
-"""The three-layer network as a torch module, its selector weights as masks.
-
-A weight of minus infinity would turn a silent input into NaN (``0 * inf``), so a selector is
-exported as what it does: a neuron is silenced where any of the inputs it selects is positive.
-"""
+"""The three-layer network as a torch module, its selector weights as masks."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from explainrelu.arrays import dense
+from explainrelu.exporters.three_layer_arrays import three_layer_arrays
 from explainrelu.importers.from_torch import load_torch
-from explainrelu.network.patterns import affine_maps
 from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
-from explainrelu.rewrites.three_layer.weights import extended_layer, selectors
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,29 +22,24 @@ def three_layer_module(network: ThreeLayerNetwork) -> "nn.Module":
     Returns
     -------
     torch.nn.Module
-        Takes encoded points ``(n_samples, n_inputs)``, gives raw scores ``(n_samples,
-        n_outputs)``; NaN, never a silent zero, where not exactly one cell fires. In float64, in
-        evaluation mode, with buffers ``forms``, ``form_bias``, ``silencers``, ``maps`` and
-        ``map_bias``.
+        Takes encoded points ``(n_samples, n_inputs)``, or ``(n_samples, *shape)`` where samples
+        have a shape; gives raw scores ``(n_samples, n_outputs)``, and NaN, never a silent zero,
+        where not exactly one cell fires. In float64, in evaluation mode, with buffers ``forms``,
+        ``form_bias``, ``silencers``, ``maps`` and ``map_bias``.
 
     Raises
     ------
     SizeError
         Where the weights would not fit in memory.
     """
-    torch = load_torch()
-    forms, n_inputs = network.forms, network.source.n_inputs
-    first = extended_layer(forms, 1)
-    extended_layer(forms, 3)  # refuses with the count where the masks would not fit
-    weight, bias = affine_maps(network.source, network.regions.patterns)
-    arrays = {
-        "forms": first.finite.toarray()[2 * n_inputs :],
-        "form_bias": first.bias[2 * n_inputs :],
-        "silencers": selectors(forms).toarray()[:, 2 * n_inputs :],
-        "maps": weight,
-        "map_bias": bias,
+    torch, arrays = load_torch(), three_layer_arrays(network)
+    tensors = {
+        "forms": torch.tensor(arrays.forms),
+        "form_bias": torch.tensor(arrays.form_bias),
+        "silencers": torch.tensor(dense(arrays.silencers)),
+        "maps": torch.tensor(np.ascontiguousarray(arrays.maps)),
+        "map_bias": torch.tensor(np.ascontiguousarray(arrays.map_bias)),
     }
-    tensors = {name: torch.tensor(np.ascontiguousarray(array)) for name, array in arrays.items()}
     module: nn.Module = _module_class()(tensors)
     return module.eval()
 
@@ -68,6 +59,7 @@ def _module_class() -> Any:
 
         def forward(self, points: Any) -> Any:
             """Raw scores ``(n_samples, n_outputs)`` of encoded points."""
+            points = points.flatten(1)  # samples may have a shape of their own
             u = torch.relu(points @ self.forms.T + self.form_bias)
             second = torch.cat([u > 0, u <= 0], dim=1).to(points.dtype)
             fires = second @ self.silencers.T == 0

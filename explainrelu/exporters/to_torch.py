@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explainrelu.arrays import dense
-from explainrelu.errors import InputTypeError
+from explainrelu.errors import InputTypeError, SizeError
 from explainrelu.exporters.three_layer_module import three_layer_module
 from explainrelu.importers.from_torch import load_torch
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["to_torch"]
+
+_LARGEST = 2**31  # bytes of dense weights
 
 
 @singledispatch
@@ -35,16 +37,20 @@ def to_torch(network: object) -> "nn.Module":
     Returns
     -------
     torch.nn.Module
-        Takes encoded points ``(n_samples, n_inputs)``, gives raw scores
+        Takes encoded points ``(n_samples, n_inputs)``, or ``(n_samples, *shape)`` where samples
+        have a shape, which a Flatten before the first Linear then makes rows of. Gives raw scores
         ``(n_samples, n_outputs)``. In evaluation mode, on the CPU, in float64, with parameters
         that ask for no gradient; ``.float()`` and ``.to(device)`` work as on any module. The
         weights are the network's own numbers, so that :func:`from_torch` reads the same function
-        back, and for a network without carried units the same layers.
+        back, and for a network without carried units the same layers (less those that rectify
+        what their weights show to be never negative).
 
     Raises
     ------
     InputTypeError
         For an object of another kind.
+    SizeError
+        Where the weights, written out dense, would be more than 2 GiB.
     MissingDependencyError
         Where torch is not installed.
 
@@ -77,7 +83,8 @@ def _three_layers(network: ThreeLayerNetwork) -> "nn.Module":
 @to_torch.register(ReluNetwork)
 def _network(network: ReluNetwork) -> "nn.Module":
     torch = load_torch()
-    modules: list[nn.Module] = []
+    _check_room(network)
+    modules: list[nn.Module] = [torch.nn.Flatten()] if network.schema.shape else []
     for layer in network.layers:
         modules += [_linear(torch, layer), _activation(torch, layer)]
     modules.append(_linear(torch, network.output))
@@ -85,11 +92,24 @@ def _network(network: ReluNetwork) -> "nn.Module":
     return sequential.eval().requires_grad_(False)
 
 
+def _check_room(network: ReluNetwork) -> None:
+    """Refuse before anything is made: a layer in sparse rows becomes a dense Linear."""
+    shapes = [layer.weight.shape for layer in network.layers] + [network.output.weight.shape]
+    n_bytes = 8 * sum(n_out * n_in for n_out, n_in in shapes)
+    if n_bytes > _LARGEST:
+        raise SizeError(
+            f"A torch module holds its weights dense, at most {_LARGEST / 2**30:.0f} GiB of them "
+            f"here, got {n_bytes / 2**30:.1f} GiB. to_onnx keeps sparse layers sparse."
+        )
+
+
 def _linear(torch: ModuleType, layer: Layer | AffineMap) -> "nn.Module":
     n_out, n_in = layer.weight.shape
     # skip_init leaves the person's random state as it is
     linear: nn.Module = torch.nn.utils.skip_init(torch.nn.Linear, n_in, n_out, dtype=torch.float64)
-    linear.load_state_dict({"weight": torch.tensor(dense(layer.weight)), "bias": torch.tensor(layer.bias)})
+    linear.load_state_dict(
+        {"weight": torch.tensor(dense(layer.weight)), "bias": torch.tensor(layer.bias)}
+    )
     return linear
 
 

@@ -1,10 +1,15 @@
 """The three-layer network in torch: selector weights as masks, the same outputs."""
 
+from pathlib import Path
+
 import numpy as np
+import onnxruntime
 import torch
 
+from explainrelu.exporters.to_onnx import to_onnx
 from explainrelu.exporters.to_torch import to_torch
 from explainrelu.network.network import ReluNetwork
+from explainrelu.network.schema import InputSchema
 from explainrelu.rewrites.convert import convert
 from tests import models
 
@@ -28,6 +33,19 @@ def test_an_exact_boundary_belongs_to_the_inactive_side():
     network = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]])
     module = to_torch(convert(network, [[1.0], [-1.0]]))
     assert module(torch.zeros((1, 1), dtype=torch.float64)).item() == 1.0
+
+
+def test_pictures_are_taken_in_their_shape(tmp_path: Path):
+    weights = [np.arange(8.0).reshape(2, 4) - 4, np.ones((1, 2))]
+    biases = [np.array([0.5, -1.0]), np.zeros(1)]
+    schema = InputSchema.pictured((1, 2, 2))
+    network = ReluNetwork.from_weights(weights, biases, schema=schema)
+    pictures = np.random.default_rng(0).normal(size=(5, 1, 2, 2))
+    shallow = convert(network, pictures)
+    found = to_torch(shallow)(torch.tensor(pictures)).numpy()
+    np.testing.assert_allclose(found[:, 0], network(pictures), rtol=1e-12)
+    session = onnxruntime.InferenceSession(str(to_onnx(shallow, tmp_path / "three.onnx")))
+    assert np.array_equal(session.run(None, {"input": pictures})[0], found)
 
 
 def test_no_selector_weight_is_infinite():

@@ -3,17 +3,18 @@ import io
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
+from scipy import sparse
 from torch import nn
 
-from explainrelu.errors import InputTypeError
+from explainrelu.errors import InputTypeError, SizeError
 from explainrelu.exporters.to_torch import to_torch
 from explainrelu.importers.from_torch import from_torch
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.patterns import activation_patterns, affine_maps
 from explainrelu.network.schema import InputSchema
-from tests.strategies import networks_and_points, relu_networks
+from tests.strategies import every_layer_rectifies, networks_and_points, relu_networks
 
 
 def absolute_value() -> ReluNetwork:
@@ -45,6 +46,7 @@ def test_the_gradient_is_that_of_the_region_kinks_included(
 
 @given(relu_networks(carried=False))
 def test_a_plain_network_is_read_back_to_the_last_bit(network: ReluNetwork):
+    assume(every_layer_rectifies(network))
     module = to_torch(network)
     assert {type(part) for part in module} <= {nn.Linear, nn.ReLU}
     assert from_torch(module).fingerprint == network.fingerprint
@@ -69,6 +71,26 @@ def test_the_module_is_an_ordinary_one():
     assert not module.training
     assert all(p.dtype is torch.float64 and not p.requires_grad for p in module.parameters())
     assert module.float()(torch.tensor([[-3.0]])).tolist() == [[3.0]]
+
+
+def test_pictures_are_taken_in_their_shape_and_as_rows():
+    weights, shape = [np.arange(24.0).reshape(2, 12) - 9, np.ones((1, 2))], (3, 2, 2)
+    network = ReluNetwork.from_weights(
+        weights, [np.zeros(2), np.zeros(1)], schema=InputSchema.pictured(shape)
+    )
+    pictures, module = np.arange(60.0).reshape(5, *shape) - 30, to_torch(network)
+    for given_in in (pictures, pictures.reshape(5, 12)):
+        assert np.array_equal(module(torch.tensor(given_in)).numpy()[:, 0], network(pictures))
+    assert from_torch(module, pictures).fingerprint == network.fingerprint
+
+
+def test_weights_too_large_to_be_dense_are_refused():
+    weight = sparse.csr_array((20_000, 20_000), dtype=np.float64)
+    layer = Layer(weight, np.zeros(20_000), np.ones(20_000, np.bool_))
+    output = AffineMap(np.ones((1, 20_000)), np.zeros(1))
+    network = ReluNetwork((layer,), output, InputSchema.numbered(20_000), OutputSchema.numbered(1))
+    with pytest.raises(SizeError, match=r"dense, at most 2 GiB .* got 3\.0 GiB. to_onnx keeps"):
+        to_torch(network)
 
 
 def test_its_state_can_be_saved_and_loaded():

@@ -1,0 +1,1 @@
+"""What a model file holds, and what of it can be read."""
