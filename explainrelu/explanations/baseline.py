@@ -31,6 +31,8 @@ def baseline_numbers(schema: InputSchema, baseline: Any, rows: FloatArray) -> Fl
     DataError
         Where the baseline is not one row of the model's columns.
     """
+    if baseline is None and schema.shape:
+        return np.asarray(rows.mean(axis=0), dtype=np.float64)
     if baseline is None:
         return np.array([_typical(c.kind, rows[:, i]) for i, c in enumerate(schema.columns)])
     if isinstance(baseline, (Mapping, pd.Series)):

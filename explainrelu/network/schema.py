@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from numbers import Real
 from typing import Any
@@ -32,6 +32,10 @@ class InputSchema:
     shape
         The shape of one sample where it is no row of a table but a picture, a signal, ...: its
         numbers in C order are then the columns. Empty for a table.
+    n_inputs
+        Inputs of the network.
+    one_to_one
+        Whether every column gives exactly one input: its value or its code.
 
     Examples
     --------
@@ -43,8 +47,17 @@ class InputSchema:
 
     columns: tuple[Column, ...]
     shape: tuple[int, ...] = ()
+    n_inputs: int = field(init=False, repr=False)
+    one_to_one: bool = field(init=False, repr=False)
+    _plain: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        # kept, since a picture has thousands of columns to go through
+        numeric = (ColumnKind.NUMERIC, ColumnKind.ORDINAL)
+        plain = all(c.kind is ColumnKind.NUMERIC and not c.imputes for c in self.columns)
+        object.__setattr__(self, "n_inputs", sum(column.n_inputs for column in self.columns))
+        object.__setattr__(self, "one_to_one", all(c.kind in numeric for c in self.columns))
+        object.__setattr__(self, "_plain", plain)
         if self.shape and (prod(self.shape) != self.n_columns or not self._plain):
             raise ArgumentError(
                 f"A sample of shape {self.shape} must have {prod(self.shape)} numeric columns, "
@@ -84,11 +97,6 @@ class InputSchema:
     def n_columns(self) -> int:
         """Raw columns."""
         return len(self.columns)
-
-    @property
-    def n_inputs(self) -> int:
-        """Inputs of the network."""
-        return sum(column.n_inputs for column in self.columns)
 
     @property
     def starts(self) -> IntArray:
@@ -269,11 +277,6 @@ class InputSchema:
             return {start: column.codes[position]}
         return {start + i: float(i == position) for i in range(column.n_inputs)}
 
-    @property
-    def _plain(self) -> bool:
-        """Whether every column is a number that nothing is done to."""
-        return all(c.kind is ColumnKind.NUMERIC and not c.imputes for c in self.columns)
-
     def _as_rows(self, X: Any) -> Any:
         """Samples in their own shape as rows of numbers; anything else as it is."""
         if not self.shape:
@@ -288,11 +291,6 @@ class InputSchema:
                 f"{self.n_columns} numbers, got shape {array.shape}.{advice}"
             )
         return array.reshape(array.shape[0], -1).astype(np.float64, copy=False)
-
-    @property
-    def one_to_one(self) -> bool:
-        """Whether every column gives exactly one input: its value or its code."""
-        return all(c.kind in (ColumnKind.NUMERIC, ColumnKind.ORDINAL) for c in self.columns)
 
 
 def _levels_of_codes(column: Column, codes: FloatArray) -> Any:
