@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from explainrelu.importers.import_model import import_model
     from explainrelu.network.network import ReluNetwork
     from explainrelu.network.schema import InputSchema
+    from explainrelu.regions.enumeration import count_regions, enumerate_regions
     from explainrelu.regions.observed import observed_regions
+    from explainrelu.regions.segments import pieces_between
+    from explainrelu.regions.upper_bounds import region_upper_bounds
+    from explainrelu.regions.verification import certify
     from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
     from explainrelu.reports.report import report
     from explainrelu.rewrites.convert import convert
@@ -38,14 +42,19 @@ _HOMES = {
     "RegionMapDisplay": "reports.displays",
     "ReluNetwork": "network.network",
     "Tolerances": "tolerances",
+    "certify": "regions.verification",
     "compare_with_shap": "explanations.agreement",
     "convert": "rewrites.convert",
+    "count_regions": "regions.enumeration",
+    "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
     "import_model": "importers.import_model",
     "load": "rewrites.storage",
     "observed_regions": "regions.observed",
+    "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
+    "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
     "save": "rewrites.storage",
     "to_onnx": "exporters.to_onnx",
@@ -61,16 +70,21 @@ __all__ = [
     "RegionMapDisplay",
     "ReluNetwork",
     "Tolerances",
+    "certify",
     "compare_with_shap",
     "convert",
+    "count_regions",
     "datasets",
+    "enumerate_regions",
     "errors",
     "explain",
     "extract_rules",
     "import_model",
     "load",
     "observed_regions",
+    "pieces_between",
     "rank_features",
+    "region_upper_bounds",
     "report",
     "save",
     "to_onnx",

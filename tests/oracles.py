@@ -6,6 +6,7 @@ sum of :class:`fractions.Fraction`, so that a boundary is hit exactly or not at 
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 
@@ -149,3 +150,108 @@ _LITERAL: dict[str, Callable[..., np.ndarray]] = {
     "reshape": lambda a, x: x.reshape(a["shape"]),
     "concat": lambda a, *xs: np.concatenate(xs, axis=a["axis"]),
 }
+
+
+Corners = dict[tuple[Fraction, ...], set[tuple[Fraction, ...]]]
+"""The vertices of a polytope, each with the faces ``a x + b = 0`` it lies on, as ``(*a, b)``."""
+
+
+def regions_exact(
+    network: ReluNetwork, lower: Sequence[Number], upper: Sequence[Number]
+) -> set[tuple[bool, ...]]:
+    """The patterns of all full-dimensional regions of a box, relative to its free inputs.
+
+    A unit that is positive at one vertex of a polytope and negative at another cuts it in two;
+    one that is nowhere positive is inactive, the others are active. All in Fractions.
+    """
+    low, high = exact(lower), exact(upper)
+    free = [k for k in range(network.n_inputs) if low[k] != high[k]]
+    corners: Corners = {(): set()}
+    for place, k in enumerate(free):
+        axis = tuple(Fraction(int(i == place)) for i in range(len(free)))
+        ends = ((low[k], (*axis, -low[k])), (high[k], (*axis, -high[k])))
+        corners = {(*x, end): on | {n} for x, on in corners.items() for end, n in ends}
+    # one row an input: how it hangs together with the free ones, and its value where these are 0
+    inputs = [
+        [Fraction(int(k == i)) for i in free] + [Fraction(0) if k in free else low[k]]
+        for k in range(network.n_inputs)
+    ]
+    return {bits for bits, _ in _through_layers(network.layers, corners, inputs)}
+
+
+def _through_layers(
+    layers: Sequence[Layer], corners: Corners, hidden: Matrix
+) -> list[tuple[tuple[bool, ...], Corners]]:
+    """Patterns and polytopes of all regions in a polytope on which ``hidden`` is affine."""
+    if not layers:
+        return [((), corners)]
+    first, forms = layers[0], []
+    for row, constant in zip(layers[0].weight, layers[0].bias, strict=True):
+        columns = zip(*hidden, strict=True)
+        form = [
+            sum((w * h for w, h in zip(exact(row), c, strict=True)), Fraction(0)) for c in columns
+        ]
+        forms.append([*form[:-1], form[-1] + exact([constant])[0]])
+    cut = [forms[i] for i in range(first.n_units) if first.rectified[i]]
+    found = []
+    for bits, part in _halved(cut, corners):
+        kept = iter(bits)
+        after = [
+            form if not rectified or next(kept) else [Fraction(0)] * len(form)
+            for form, rectified in zip(forms, first.rectified, strict=True)
+        ]
+        found += [(bits + more, end) for more, end in _through_layers(layers[1:], part, after)]
+    return found
+
+
+def _halved(forms: Matrix, corners: Corners) -> list[tuple[tuple[bool, ...], Corners]]:
+    """The parts into which the zero sets of the forms cut a polytope, with the sides of each."""
+    if not forms:
+        return [((), corners)]
+    *normal, constant = forms[0]
+    height = {x: sum((a * v for a, v in zip(normal, x, strict=True)), constant) for x in corners}
+    sides = [max(height.values()) > 0]
+    if min(height.values()) < 0 < max(height.values()):
+        sides = [False, True]
+    found = []
+    for side in sides:
+        part = _clipped(corners, height, tuple(forms[0]), side) if len(sides) == 2 else corners
+        found += [((side, *more), end) for more, end in _halved(forms[1:], part)]
+    return found
+
+
+def _clipped(
+    corners: Corners,
+    height: dict[tuple[Fraction, ...], Fraction],
+    face: tuple[Fraction, ...],
+    upper: bool,
+) -> Corners:
+    """The vertices of the part on one side: those there, and one on each edge that is cut.
+
+    Two vertices are joined by an edge where the faces that hold both leave one direction free.
+    """
+    sign = 1 if upper else -1
+    kept = {x: on | ({face} if height[x] == 0 else set()) for x, on in corners.items()}
+    kept = {x: on for x, on in kept.items() if sign * height[x] >= 0}
+    for (x, faces), (y, others) in product(corners.items(), repeat=2):
+        if height[x] > 0 > height[y] and _rank(form[:-1] for form in faces & others) == len(x) - 1:
+            share = height[x] / (height[x] - height[y])
+            point = tuple(a + share * (b - a) for a, b in zip(x, y, strict=True))
+            kept[point] = kept.get(point, set()) | (faces & others) | {face}
+    return kept
+
+
+def _rank(vectors: Iterable[tuple[Fraction, ...]]) -> int:
+    """The rank of some vectors, by elimination."""
+    rows, rank = [list(vector) for vector in vectors], 0
+    for k in range(len(rows[0]) if rows else 0):
+        pivot = next((row for row in rows if row[k] != 0), None)
+        if pivot is None:
+            continue
+        rank += 1
+        rows = [
+            [a - row[k] / pivot[k] * b for a, b in zip(row, pivot, strict=True)]
+            for row in rows
+            if row is not pivot
+        ]
+    return rank

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from explainrelu.arrays import BoolArray, FloatArray, IntArray, frozen_floats
-from explainrelu.errors import ArgumentError
+from explainrelu.errors import ArgumentError, SizeError
 from explainrelu.geometry.box import Box
 from explainrelu.geometry.linear_program import LinearProgram, LinearStatus
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
@@ -19,6 +19,9 @@ from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 __all__ = ["InscribedBall", "Polytope"]
 
 _RAYS_PER_INPUT = 32
+_MOST = 2_000_000  # numbers in the half-spaces beyond which finding facets takes hours
+_MANY = 20_000  # numbers in the half-spaces from which compiled walks are worth compiling
+_FEW_INPUTS = 256  # up to which a walk's step, which grows with their square, is a short one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,11 +159,21 @@ class Polytope:
             return np.zeros(0, dtype=np.int64)
         if inside is None:
             inside = self.inscribed_ball(tolerances=tolerances).centre
+        if scaled.weight.size > _MOST:
+            n_rows, n_free = scaled.weight.shape
+            raise SizeError(
+                f"A region must have at most {_MOST:,} numbers in its half-spaces for its facets "
+                f"to be found, got {n_rows:,} half-spaces over {n_free:,} inputs. Its formula and "
+                "the attributions of its rows need no facets: use explain, or .coefficients()."
+            )
         kept = _without_doubles(scaled, tolerances.redundancy)
         weight, bound = scaled.weight[kept], scaled.bound[kept]
         start = self._to_scaled(scaled, inside)
         needed = _hit_by_rays(weight, bound, start, tolerances.redundancy)
-        _decide_the_rest(weight, bound, needed, tolerances)
+        if weight.size > _MANY and weight.shape[1] <= _FEW_INPUTS:
+            _walk(weight, bound, start, needed, tolerances)
+        else:
+            _decide_the_rest(weight, bound, needed, tolerances)
         found: IntArray = np.sort(scaled.rows[kept[needed]])
         return found
 
@@ -272,6 +285,27 @@ def _hit_by_rays(
     clear = best * (1 + tolerance) + tolerance < np.minimum(time.min(axis=1), wall)
     needed[nearest[clear]] = True
     return needed
+
+
+def _walk(
+    weight: FloatArray,
+    bound: FloatArray,
+    start: FloatArray,
+    needed: BoolArray,
+    tolerances: Tolerances,
+) -> None:
+    """Mark in ``needed`` each half-space that the others do not imply, by compiled walks."""
+    from explainrelu.geometry.facets import FACET, UNSETTLED, facets_of_many
+
+    n_free = weight.shape[1]
+    rows = np.concatenate([np.eye(n_free), -np.eye(n_free), weight]).T[None].copy()
+    limits = np.concatenate([np.ones(2 * n_free), bound])[None]
+    kinds = np.empty((1, limits.size), dtype=np.int16)
+    facets_of_many(rows, limits, start[None].copy(), tolerances.redundancy, kinds)
+    if (kinds == UNSETTLED).any():
+        _decide_the_rest(weight, bound, needed, tolerances)
+    else:
+        needed |= kinds[0, 2 * n_free :] == FACET
 
 
 def _decide_the_rest(

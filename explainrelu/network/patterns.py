@@ -11,12 +11,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from explainrelu.arrays import BoolArray, ByteArray, FloatArray, IntArray, applied
+from explainrelu.arrays import BoolArray, ByteArray, FloatArray, IntArray, applied, dense
 from explainrelu.network.network import AffineMap, ReluNetwork
 
 __all__ = [
     "activation_patterns",
     "affine_maps",
+    "forms_of_many",
     "pattern_keys",
     "preactivation_forms",
     "region_names",
@@ -147,6 +148,37 @@ def preactivation_forms(network: ReluNetwork, pattern: BoolArray) -> tuple[Float
     if not weights:
         return np.zeros((0, network.n_inputs)), np.zeros(0)
     return np.concatenate(weights), np.concatenate(biases)
+
+
+def forms_of_many(network: ReluNetwork, packed: ByteArray, start: AffineMap) -> FloatArray:
+    """The affine forms of every rectified unit's preactivation, for many patterns at once.
+
+    Parameters
+    ----------
+    packed : (n_patterns, n_bytes)
+    start
+        The inputs as an affine map of ``n_coordinates`` others: ``x = weight @ u + bias``.
+
+    Returns
+    -------
+    (n_patterns, n_neurons, n_coordinates + 1)
+        Coefficients of ``u``, and the constant last.
+
+    Notes
+    -----
+    Cost O(n_patterns * n_coordinates * number of weights), all held at once: hand over patterns
+    in chunks.
+    """
+    masks, forms = layer_masks(network, packed), []
+    hidden = np.column_stack([start.weight, start.bias])[None]
+    for layer, mask in zip(network.layers, masks, strict=True):
+        z = np.matmul(dense(layer.weight), hidden)
+        z[:, :, -1] += layer.bias
+        z = np.broadcast_to(z, (packed.shape[0], *z.shape[1:]))
+        forms.append(z[:, layer.rectified])
+        hidden = z * mask[:, :, None]
+    empty = np.zeros((packed.shape[0], 0, start.weight.shape[1] + 1))
+    return np.concatenate([empty, *forms], axis=1)
 
 
 def pattern_keys(packed: ByteArray) -> IntArray:

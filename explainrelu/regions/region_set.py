@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from explainrelu.arrays import (
     BoolArray,
@@ -19,6 +21,7 @@ from explainrelu.arrays import (
 )
 from explainrelu.errors import ArgumentError, InputTypeError, SizeError
 from explainrelu.geometry.box import Box
+from explainrelu.geometry.polytope import Polytope
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import ScoreView
 from explainrelu.network.patterns import (
@@ -28,6 +31,7 @@ from explainrelu.network.patterns import (
     region_names,
     unpack,
 )
+from explainrelu.regions.facets import Facets, find_facets
 from explainrelu.regions.region import LinearRegion
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
@@ -270,6 +274,53 @@ class RegionSet:
             if hits.size:
                 found[i] = hits[0]
         return found
+
+    def facets(self, i: int, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> Polytope:
+        """The ``i``-th region by its minimal half-spaces; those of the domain are in its box."""
+        polytope = self.region(i).polytope()
+        kept = polytope.irredundant(tolerances=tolerances)
+        return Polytope(polytope.weight[kept], polytope.bound[kept], self.domain)
+
+    def all_facets(self, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> Facets:
+        """The facets of every region, and the pattern behind each; see :func:`find_facets`."""
+        return find_facets(self.network, self.patterns, self.witnesses, self.domain, tolerances)
+
+    def adjacency(
+        self, *, tolerances: Tolerances = DEFAULT_TOLERANCES
+    ) -> "sparse.csr_array[np.bool_]":
+        """Which regions share a facet: a symmetric sparse matrix ``(n_regions, n_regions)``."""
+        facets = self.all_facets(tolerances=tolerances)
+        shared = facets.unit >= 0
+        behind = self.locate_patterns(facets.across[shared])
+        here, behind = facets.region[shared][behind >= 0], behind[behind >= 0]
+        ones = np.ones(2 * here.size, dtype=np.bool_)
+        places = (np.concatenate([here, behind]), np.concatenate([behind, here]))
+        return sparse.csr_array(sparse.coo_array((ones, places), shape=(len(self), len(self))))
+
+    def affine_pieces(
+        self, view: ScoreView | None = None, *, tolerances: Tolerances = DEFAULT_TOLERANCES
+    ) -> IntArray:
+        """Neighbours with the same affine map, put together: a number for each region.
+
+        Regions get the same number where a chain of shared facets joins them and their maps agree
+        within ``tolerances.containment`` of the largest coefficient, in the scaled domain. There
+        are as many pieces as different numbers; a unit that changes nothing behind it makes
+        patterns, but no pieces.
+        """
+        weight, bias = self.affine_maps(view)
+        maps = weight * self.domain.half_width
+        at_centre = np.einsum("koi,i->ko", weight, self.domain.centre) + bias
+        maps = np.concatenate([maps, at_centre[:, :, None]], axis=2).reshape(len(self), -1)
+        edges = sparse.coo_array(self.adjacency(tolerances=tolerances))
+        first, second = edges.coords
+        size = np.abs(maps).max(initial=0.0)
+        gap = np.abs(maps[first] - maps[second]).max(axis=1, initial=0.0)
+        same = gap <= tolerances.containment * size
+        joins = sparse.coo_array(
+            (np.ones(int(same.sum())), (first[same], second[same])), shape=edges.shape
+        )
+        labels: IntArray = connected_components(joins, directed=False)[1].astype(np.int64)
+        return labels
 
     def full_dimensional(self, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> BoolArray:
         """Whether each region has interior points: (n_regions,).
