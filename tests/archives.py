@@ -1,5 +1,7 @@
 """A small archive, and what it means that two archives are the same."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from explainrelu.geometry.box import Box
@@ -35,6 +37,19 @@ def small_archive() -> Archive:
     return Archive(network, regions)
 
 
+def small_box_archive() -> Archive:
+    """The same with cells that are half-open by a point, from a search that was stopped."""
+    archive = small_archive()
+    assert archive.regions is not None
+    regions = replace(
+        archive.regions,
+        generic_point=[0.5, 0.25, 0.125, -0.5],
+        skipped=2,
+        stopped="max_regions=2 was reached",
+    )
+    return replace(archive, regions=regions)
+
+
 def same_bits(first: np.ndarray, second: np.ndarray) -> bool:
     """Equal in format, shape and every bit: -0.0 is not 0.0, and NaN is NaN."""
     alike = (first.dtype, first.shape) == (second.dtype, second.shape)
@@ -59,3 +74,8 @@ def assert_same(first: Archive, second: Archive) -> None:
         assert same_bits(first.regions.domain.lower, second.regions.domain.lower)
         assert same_bits(first.regions.domain.upper, second.regions.domain.upper)
         assert first.regions.found_by == second.regions.found_by
+        for name in ("complete", "skipped", "stopped"):
+            assert getattr(first.regions, name) == getattr(second.regions, name)
+        one, other = first.regions.generic_point, second.regions.generic_point
+        assert (one is None) == (other is None)
+        assert one is None or other is None or same_bits(one, other)

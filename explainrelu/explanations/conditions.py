@@ -1,7 +1,7 @@
 """The half-spaces of a region as conditions a person can read.
 
-A unit's half-space ``z > 0`` or ``z <= 0`` keeps its meaning when ``z`` is divided by a number;
-it is written with coefficient one on its largest term (the constant moved to the right), so
+A unit's half-space, ``z > 0`` or ``z <= 0`` say, keeps its meaning when ``z`` is divided by a
+number; it is written with coefficient one on its largest term (the constant moved to the right), so
 that ``1.3 x - 2.6 > 0`` reads ``x > 2``. Levels are counted from the first that is possible.
 """
 
@@ -57,7 +57,11 @@ class Condition:
 
 
 def conditions_of(
-    region: LinearRegion, inside: FloatArray, tolerances: Tolerances
+    region: LinearRegion,
+    inside: FloatArray,
+    tolerances: Tolerances,
+    *,
+    generic_point: FloatArray | None = None,
 ) -> tuple[tuple[Condition, ...], Box]:
     """The conditions of a region that matter within its domain.
 
@@ -69,6 +73,9 @@ def conditions_of(
     ----------
     inside : (n_inputs,)
         A point of the region, from which distances are taken.
+    generic_point : (n_inputs,), optional
+        A point by which the region is half-open: a half-space that holds it has its border too.
+        Without it a half-space has its border where the unit is inactive.
 
     Returns
     -------
@@ -83,12 +90,24 @@ def conditions_of(
     matter = polytope.irredundant(inside, tolerances=tolerances)
     distances = narrowed.distances(inside, domain.half_width)
     order = matter[np.argsort(distances[matter], kind="stable")]
-    found = [_halfspace(narrowed, polytope, i, inside, float(distances[i])) for i in order]
+    closed = ~region.pattern
+    if generic_point is not None:
+        closed = polytope.weight @ generic_point < polytope.bound
+    found = [
+        _halfspace(narrowed, polytope, i, inside, float(distances[i]), closed=bool(closed[i]))
+        for i in order
+    ]
     return (*levels, *(condition for condition in found if condition is not None)), domain
 
 
 def _halfspace(
-    region: LinearRegion, polytope: Polytope, row: int, inside: FloatArray, distance: float
+    region: LinearRegion,
+    polytope: Polytope,
+    row: int,
+    inside: FloatArray,
+    distance: float,
+    *,
+    closed: bool,
 ) -> Condition | None:
     """One half-space as a condition; None where it is constant on every row of known levels."""
     schema, scale = region.network.schema, region.domain.half_width
@@ -103,8 +122,8 @@ def _halfspace(
         return None
     leading = weight[int(np.argmax(np.abs(weight) * scale))]
     weight, bound = weight / leading, bound / leading
-    # the row reads weight @ x <= bound; an active unit's is strict, dividing may turn it round
-    signs = ("<", ">") if region.pattern[row] else ("<=", ">=")
+    # the row reads weight @ x <= bound; an open one is strict, dividing may turn it round
+    signs = ("<=", ">=") if closed else ("<", ">")
     relation = signs[0] if leading > 0 else signs[1]
     reading = read(weight, -bound, schema, region.domain, at=inside, max_terms=_TERMS_SHOWN)
     return Condition(weight, relation, bound, distance, _text(reading, relation))

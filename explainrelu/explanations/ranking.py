@@ -7,19 +7,23 @@ import numpy as np
 import pandas as pd
 
 from explainrelu.arrays import FloatArray
+from explainrelu.certificate import Exactness
 from explainrelu.errors import ArgumentError
 from explainrelu.explanations.local_linear import local_linear
+from explainrelu.explanations.region_shares import volume_shares
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.outputs import ScoreView
 from explainrelu.network.schema import InputSchema
 from explainrelu.regions.observed import regions_of_points
 from explainrelu.regions.region_set import RegionSet
+from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["leading_output", "overall_name", "rank_features"]
 
 _WAYS = ("effect", "contribution", "coefficient")
+_WEIGHTS = ("data", "volume")
 
 
 def rank_features(
@@ -27,10 +31,11 @@ def rank_features(
     X: Any,
     *,
     by: str = "effect",
+    weight: str = "data",
     output: str | Sequence[str] | None = None,
     tolerances: Tolerances = DEFAULT_TOLERANCES,
 ) -> pd.DataFrame:
-    """Rank the raw columns by the coefficients of the regions the rows lie in.
+    """Rank the raw columns by the coefficients of the regions the rows lie in, or of a box.
 
     With ``w_r`` the share of rows in region ``r`` and ``A_r`` its coefficients:
 
@@ -45,12 +50,18 @@ def rank_features(
     Parameters
     ----------
     model
-        Anything :func:`explainrelu.import_model` takes.
+        Anything :func:`explainrelu.import_model` takes, or what :func:`explainrelu.convert`
+        returned.
     X : (n_samples, n_columns)
         Raw rows.
     by
         One of the three formulas. ``effect`` weighs a column by its spread, so a heavy-tailed one
         comes high; ``contribution`` says what the columns do in these very rows.
+    weight
+        ``data``: ``w_r`` is the share of rows, as above. ``volume``: the share of region ``r`` in
+        the volume of the box that the model was converted over, ``convert(model, domain=box)``;
+        standard deviations and level frequencies are still those of the rows. Of regions that are
+        not all of the box, the share among them.
     output
         Which scores; every one by default.
 
@@ -60,13 +71,22 @@ def rank_features(
         One row an output and column, largest first, and for several outputs the mean of their
         importances as output ``overall`` (``overall (mean)`` where an output is called so). Columns
         ``output feature importance share rank
-        mean_coefficient positive_share unit by scale comparable exactness``. For a categorical
-        column ``mean_coefficient`` is NaN (it has one coefficient a level) and
-        ``positive_share`` the share of rows whose level lies above the mean of the levels.
+        mean_coefficient positive_share unit by scale comparable exactness weight``. For a
+        categorical column ``mean_coefficient`` is NaN (it has one coefficient a level) and
+        ``positive_share`` the share of rows whose level lies above the mean of the levels. With
+        ``weight="volume"`` shares of rows are shares of the volume, and a level counts by its
+        frequency in the rows.
+
+    Raises
+    ------
+    ArgumentError
+        For another formula or weight, a single row, volumes of a model that was not converted over
+        a box, and ``contribution`` by volume, which is a mean over rows.
 
     Notes
     -----
-    Exact for the rows given. Cost: one forward pass and one affine map a region.
+    Exact for the rows given, or for the box up to six free inputs; ``estimated`` above, see
+    :func:`volume_shares`. Cost: one forward pass and one affine map a region, and the volumes.
 
     Examples
     --------
@@ -77,6 +97,9 @@ def rank_features(
     """
     if by not in _WAYS:
         raise ArgumentError(f"by must be one of {', '.join(_WAYS)}, got {by!r}.")
+    if weight not in _WEIGHTS:
+        raise ArgumentError(f"weight must be one of {', '.join(_WEIGHTS)}, got {weight!r}.")
+    cells = _cells_of_a_box(model, by) if weight == "volume" else None
     network = import_model(model, X, tolerances=tolerances)
     schema, view = network.schema, network.outputs.view(output)
     numbers = schema.numbers(X)
@@ -85,15 +108,25 @@ def rank_features(
             "A ranking must be taken over several rows, got a single one. Hand over the data, or "
             "use explain(model, row, background=X) for one row."
         )
-    regions = regions_of_points(network, schema.spread(numbers))
-    size, mean, positive = _aggregate(regions, view, numbers, by)
+    exactness = Exactness.EXACT
+    if cells is None:
+        regions = regions_of_points(network, schema.spread(numbers))
+        size, mean, positive = _aggregate(regions, view, numbers, by)
+    else:
+        shares = volume_shares(cells, tolerances=tolerances)
+        size, mean, positive = _by_volume(cells, shares.values, view, numbers, by)
+        exactness = shares.exactness
     if by == "effect":
         size = size * _spread(schema, numbers)
     elif by == "contribution":
         found = local_linear(network, X, output=output, tolerances=tolerances)
         values = found.column_values
         size = np.abs(values).mean(axis=0).reshape(schema.n_columns, -1).T
-    return _table(schema, view, by, size, mean, positive)
+    table = _table(schema, view, by, size, mean, positive)
+    return table.assign(
+        exactness=pd.Series([str(exactness)] * len(table), dtype="str"),
+        weight=pd.Series([weight] * len(table), dtype="str"),
+    )
 
 
 def leading_output(names: Sequence[str]) -> str:
@@ -145,6 +178,45 @@ def _aggregate(
                 positive[:, j] += regions.counts[part] @ (block[:, :, 0] > 0)
                 mean[:, j] = np.nan_to_num(mean[:, j]) + share[part] @ block[:, :, 0]
     return size, mean, positive / numbers.shape[0]
+
+
+def _cells_of_a_box(model: Any, by: str) -> RegionSet:
+    """The regions whose volumes are the weights."""
+    if not isinstance(model, ThreeLayerNetwork) or model.generic_point is None:
+        raise ArgumentError(
+            "weight='volume' needs the regions of a box: rank_features(convert(model, "
+            f"domain=Box(lower, upper)), X, weight='volume'), got {type(model).__qualname__}."
+        )
+    if by == "contribution":
+        raise ArgumentError(
+            "by='contribution' is a mean over rows, got weight='volume'. Take weight='data', or "
+            "by='effect'."
+        )
+    found: RegionSet = model.regions
+    return found
+
+
+def _by_volume(
+    regions: RegionSet, shares: FloatArray, view: ScoreView, numbers: FloatArray, by: str
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """:func:`_aggregate` with each region's share of the volume in place of that of the rows."""
+    schema = regions.network.schema
+    share = shares / (shares.sum() or 1.0)
+    shape = (len(view), schema.n_columns)
+    size, mean, positive = np.zeros(shape), np.full(shape, np.nan), np.zeros(shape)
+    for part, weight, _ in regions.affine_map_chunks(view):
+        for j, (column, first) in enumerate(zip(schema.columns, schema.starts[:-1], strict=True)):
+            block = weight[:, :, first : first + column.n_inputs]
+            if column.kind is ColumnKind.CATEGORICAL:
+                frequency = _frequencies(column, numbers[:, j])
+                centred = block - (block @ frequency)[:, :, None]
+                size[:, j] += share[part] @ _level_size(centred, frequency, by)
+                positive[:, j] += share[part] @ ((centred > 0) @ frequency)
+            elif column.n_inputs:
+                size[:, j] += share[part] @ np.abs(block[:, :, 0])
+                positive[:, j] += share[part] @ (block[:, :, 0] > 0)
+                mean[:, j] = np.nan_to_num(mean[:, j]) + share[part] @ block[:, :, 0]
+    return size, mean, positive
 
 
 def _level_size(centred: FloatArray, frequency: FloatArray, by: str) -> FloatArray:

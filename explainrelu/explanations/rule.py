@@ -6,6 +6,7 @@ import numpy as np
 
 from explainrelu.arrays import FloatArray, frozen
 from explainrelu.explanations.conditions import Condition, conditions_of
+from explainrelu.explanations.region_shares import RegionShares
 from explainrelu.geometry.box import Box
 from explainrelu.network.formula import formula_text, readable_form
 from explainrelu.network.network import AffineMap
@@ -36,8 +37,10 @@ class Rule:
         The domain, narrowed to the levels the conditions name.
     example : (n_inputs,)
         An encoded row of the region.
-    n_rows, share
-        Rows of the data in the region, and their share.
+    n_rows
+        Rows of the data in the region.
+    share, share_of
+        The share of the region, and of what: ``rows``, ``volume`` or ``volume, estimated``.
     score_range : (n_scores, 2)
         Smallest and largest score over the closed region within the domain. Exact for numeric
         columns; with categorical ones a bound, since the indicators are relaxed to the box.
@@ -55,6 +58,7 @@ class Rule:
     share: float
     score_range: FloatArray
     full_dimensional: bool
+    share_of: str = "rows"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "score_range", frozen(np.array(self.score_range)))
@@ -88,12 +92,21 @@ class Rule:
 
 
 def rule_of(
-    regions: RegionSet, i: int, view: ScoreView, total_rows: int, tolerances: Tolerances
+    regions: RegionSet,
+    i: int,
+    view: ScoreView,
+    shares: RegionShares,
+    tolerances: Tolerances,
+    *,
+    generic_point: FloatArray | None = None,
 ) -> Rule:
-    """The rule of the ``i``-th region of a set, of whose data there are ``total_rows`` rows."""
+    """The rule of the ``i``-th region of a set, with the share it has.
+
+    With ``generic_point`` the region is half-open by it; see :func:`conditions_of`.
+    """
     region, example = regions.region(i), regions.witnesses[i]
     affine = region.affine_map(view)
-    conditions, domain = conditions_of(region, example, tolerances)
+    conditions, domain = conditions_of(region, example, tolerances, generic_point=generic_point)
     alone = regions.chosen(np.array([i]))
     return Rule(
         region=region,
@@ -103,7 +116,8 @@ def rule_of(
         domain=domain,
         example=example,
         n_rows=int(regions.counts[i]),
-        share=float(regions.counts[i] / max(1, total_rows)),
+        share=float(shares.values[i]),
+        share_of=shares.words,
         score_range=_score_range(region, affine, example, tolerances),
         full_dimensional=bool(alone.full_dimensional(tolerances=tolerances)[0]),
     )

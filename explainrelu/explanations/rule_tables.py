@@ -38,6 +38,7 @@ _RULE_DTYPES = {
     "scale": "str",
     "unit": "str",
     "exactness": "str",
+    "share_of": "str",
 }
 _CONDITION_DTYPES = {
     "region": "str",
@@ -82,6 +83,7 @@ def _row(rule: Rule, k: int) -> tuple[object, ...]:
         rule.view.scale,
         rule.view.unit,
         "exact",
+        rule.share_of,
     )
 
 
@@ -96,7 +98,7 @@ def _joined(rule: Rule, limit: int, by: str) -> str:
 
 def rule_text(rule: Rule, number: int, max_conditions: int) -> str:
     """A rule as a person would write it down."""
-    lines = [f"Rule {number} (region {rule.region.name}, {rule.n_rows} rows, {rule.share:.1%})"]
+    lines = [f"Rule {number} (region {rule.region.name}, {_held(rule)})"]
     lines.append("  IF   " + _joined(rule, max_conditions, "\n   AND "))
     for k, name in enumerate(rule.view.names):
         low, high = (number_text(end) for end in rule.score_range[k])
@@ -107,6 +109,14 @@ def rule_text(rule: Rule, number: int, max_conditions: int) -> str:
     if not rule.full_dimensional:
         lines.append("  This region has no interior: it is a boundary between others.")
     return "\n".join(lines)
+
+
+def _held(rule: Rule) -> str:
+    """What the region holds of the rows or of the domain."""
+    if rule.share_of == "rows":
+        return f"{rule.n_rows} rows, {rule.share:.1%}"
+    about = "" if rule.share_of == "volume" else "about "
+    return f"{about}{rule.share:.1%} of the volume"
 
 
 def coefficients_frame(regions: RegionSet, view: ScoreView) -> pd.DataFrame:

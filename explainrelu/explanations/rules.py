@@ -1,7 +1,7 @@
 """One rule a region: IF conditions THEN score = formula, in raw units."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,11 @@ import pandas as pd
 
 from explainrelu.arrays import FloatArray
 from explainrelu.certificate import Certificate, Exactness
-from explainrelu.errors import ArgumentError, UnlistedRegionError
+from explainrelu.errors import UnlistedRegionError
 from explainrelu.explanations.limits import checked_limit
+from explainrelu.explanations.region_shares import RegionShares, row_shares, volume_shares
 from explainrelu.explanations.rule import Rule, rule_of
+from explainrelu.explanations.rule_regions import regions_of_rules
 from explainrelu.explanations.rule_tables import (
     CONDITIONS_SHOWN,
     coefficients_frame,
@@ -21,13 +23,9 @@ from explainrelu.explanations.rule_tables import (
     rules_frame,
 )
 from explainrelu.geometry.box import Box
-from explainrelu.importers.import_model import import_model
-from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import ScoreView
-from explainrelu.regions.observed import check_domain, regions_of_points
 from explainrelu.regions.region_set import RegionSet
 from explainrelu.rewrites.score_check import largest_term, scores_check
-from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["RuleSet", "extract_rules"]
@@ -35,7 +33,7 @@ __all__ = ["RuleSet", "extract_rules"]
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RuleSet:
-    """The rules of some regions, most visited first.
+    """The rules of some regions, most visited or, without data, largest first.
 
     Conditions and ranges are worked out when they are first asked for.
 
@@ -49,18 +47,32 @@ class RuleSet:
         Regions there were before ``max_rules`` took the most visited ones.
     total_rows
         Rows of the data over all regions found.
+    shares
+        Of each region with a rule, of all rows or of the domain's volume.
+    generic_point : (n_inputs,), optional
+        For regions of a whole box: the point by which they are half-open, so that every point of
+        the box satisfies the conditions of one region. Otherwise a unit is inactive at zero.
     """
 
     regions: RegionSet
     view: ScoreView
     n_regions_found: int
     total_rows: int
+    shares: RegionShares
     tolerances: Tolerances = DEFAULT_TOLERANCES
+    generic_point: FloatArray | None = None
     _rules: dict[int, Rule] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
-        rows = f"{int(self.regions.counts.sum())} of {self.total_rows} rows"
-        return f"RuleSet({len(self)} of {self.n_regions_found} regions, {rows})"
+        return f"RuleSet({len(self)} of {self.n_regions_found} regions, {self._held})"
+
+    @property
+    def _held(self) -> str:
+        """What the rules hold, in words."""
+        if self.shares.of == "rows":
+            return f"{int(self.regions.counts.sum())} of {self.total_rows} rows"
+        about = "" if self.shares.exactness is Exactness.EXACT else "about "
+        return f"{about}{float(self.shares.values.sum()):.1%} of the volume"
 
     def __len__(self) -> int:
         return len(self.regions)
@@ -73,7 +85,14 @@ class RuleSet:
             raise IndexError(f"There are {len(self)} rules, got position {i}.")
         i %= len(self)
         if i not in self._rules:
-            self._rules[i] = rule_of(self.regions, i, self.view, self.total_rows, self.tolerances)
+            self._rules[i] = rule_of(
+                self.regions,
+                i,
+                self.view,
+                self.shares,
+                self.tolerances,
+                generic_point=self.generic_point,
+            )
         return self._rules[i]
 
     @property
@@ -81,10 +100,8 @@ class RuleSet:
         """Each formula held against the network at a row of its region, and what is covered."""
         network, points = self.regions.network, self.regions.witnesses
         weight, bias = self.regions.affine_maps(self.view)
-        covered = int(self.regions.counts.sum())
         detail = (
-            f"{len(self)} of {self.n_regions_found} regions have a rule; they hold {covered} of "
-            f"{self.total_rows} rows"
+            f"{len(self)} of {self.n_regions_found} regions have a rule; they hold {self._held}"
         )
         check = scores_check(
             "each rule's formula equals the network at its example row",
@@ -130,7 +147,8 @@ class RuleSet:
         """One row a rule and output.
 
         Columns ``region output n_rows share conditions n_conditions formula score_min score_max
-        full_dimensional scale unit exactness``.
+        full_dimensional scale unit exactness share_of``; the last says whether ``share`` is of the
+        ``rows``, of the domain's ``volume``, or ``volume, estimated``.
         """
         return rules_frame(list(self))
 
@@ -161,9 +179,8 @@ class RuleSet:
     def to_text(self, *, max_conditions: int = CONDITIONS_SHOWN) -> str:
         """The rules as a person would write them down."""
         header = (
-            f"{len(self)} of {self.n_regions_found} regions, "
-            f"{int(self.regions.counts.sum())} of {self.total_rows} rows. Each formula is exact in "
-            "its region; conditions hold within the domain. What is not written is held at "
+            f"{len(self)} of {self.n_regions_found} regions, {self._held}. Each formula is exact "
+            "in its region; conditions hold within the domain. What is not written is held at "
             "the rule's example row; ± is the most that it can change."
         )
         parts = [rule_text(rule, i, max_conditions) for i, rule in enumerate(self, start=1)]
@@ -192,11 +209,13 @@ def extract_rules(
         regions are taken. With a single row: the rule of that row.
     domain
         The box within which conditions are stated. By default the smallest around the rows
-        (and around ``background`` and the ranges the network's schema recorded).
+        (and around ``background`` and the ranges the network's schema recorded); for a model
+        converted over a box, that box. Without rows, for a model not converted: every region of
+        this box gets a rule.
     background : (n_background, n_columns)
         Raw rows that the default domain is taken around; give it with a single row.
     max_rules
-        The most visited regions are taken; None takes all.
+        The most visited regions are taken, or the largest where there are no rows; None takes all.
     output
         Which scores; see :meth:`OutputSchema.view`.
 
@@ -208,14 +227,18 @@ def extract_rules(
     Raises
     ------
     ArgumentError, InputTypeError
-        Without rows for a model that was not converted; for a ``max_rules`` that is no number
-        of rules, or a ``domain`` that is no box around the rows.
+        Without rows or domain for a model that was not converted; for a ``max_rules`` that is no
+        number of rules, or a ``domain`` that is no box around the rows.
+    UnlistedRegionError
+        For rows in no cell of a model converted over a box.
 
     Notes
     -----
     Exact: on its region the formula is the network. Conditions are the irredundant half-spaces
     of the region within the domain. Cost: a few dozen warm linear programs a rule, when its
-    conditions are first asked for.
+    conditions are first asked for. Where there are no rows the share of a rule is that of the
+    domain's volume: exact up to six free inputs, else estimated (:func:`volume_shares`). For
+    limits on the search of a box hand over ``convert(model, domain=box, max_regions=...)``.
 
     Examples
     --------
@@ -225,50 +248,10 @@ def extract_rules(
     ['-1.5 + 2 * x0', '0.5']
     """
     most = checked_limit("max_rules", max_rules)
-    if X is None and not isinstance(model, ThreeLayerNetwork):
-        raise ArgumentError(
-            "extract_rules needs rows whose regions get a rule: extract_rules(model, X). Only a "
-            "converted model, convert(model, X), brings its regions with it."
-        )
-    regions = _regions(model, X, domain, background, tolerances)
-    kept = np.arange(len(regions) if most is None else min(most, len(regions)))
-    view = regions.network.outputs.view(output)
+    regions, point = regions_of_rules(model, X, domain, background, tolerances)
     total = int(regions.counts.sum())
-    return RuleSet(regions.chosen(kept), view, len(regions), total, tolerances)
-
-
-def _regions(
-    model: Any, X: Any, domain: Box | None, background: Any, tolerances: Tolerances
-) -> RegionSet:
-    if X is None:
-        found: RegionSet = model.regions
-        if domain is not None:
-            _check_domain(domain, found.network, found.witnesses, tolerances)
-            found = replace(found, domain=domain)
-        return found
-    network = import_model(model, X, tolerances=tolerances)
-    points = network.schema.encode(X)
-    if domain is not None:
-        _check_domain(domain, network, points, tolerances)
-    network = replace(network, schema=network.schema.with_ranges(points))
-    if domain is None:
-        around = [points, network.schema.recorded_corners(points)]
-        around += [] if background is None else [network.schema.encode(background)]
-        domain = Box.from_data(np.vstack(around))
-    if domain.fixed.all() and network.n_neurons:
-        raise ArgumentError(
-            "A single row spans no domain to state conditions in. Pass background=X, the rows it "
-            "was taken from, or a Box as domain=."
-        )
-    return regions_of_points(network, points, domain=domain)
-
-
-def _check_domain(
-    domain: Box, network: ReluNetwork, points: FloatArray, tolerances: Tolerances
-) -> None:
-    check_domain(domain, network.n_inputs)
-    if not domain.contains(points, slack=tolerances.containment).all():
-        raise ArgumentError(
-            "Every row must lie in the domain the conditions are stated in, got rows outside it. "
-            "Widen the domain, or leave such rows out."
-        )
+    shares = row_shares(regions) if total else volume_shares(regions, tolerances=tolerances)
+    order = np.argsort(-shares.values, kind="stable")  # rows: in this order already
+    kept = order[:most].astype(np.int64)
+    view, found = regions.network.outputs.view(output), regions.chosen(kept)
+    return RuleSet(found, view, len(regions), total, shares.taken(kept), tolerances, point)

@@ -16,9 +16,10 @@ from explainrelu.errors import ArgumentError
 from explainrelu.explanations.baseline import baseline_numbers
 from explainrelu.explanations.ranking import overall_name, rank_features
 from explainrelu.importers.import_model import import_model
-from explainrelu.network.column import Column
+from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import ScoreView, Task
+from explainrelu.network.patterns import activation_patterns, affine_maps
 from explainrelu.reports.numbers import counted
 from explainrelu.reports.region_slice import Piece, Plane, decide, two_columns
 from explainrelu.reports.statements import Direction, direction
@@ -63,6 +64,10 @@ class RegionMapDisplay:
         The rows of the data; with more than two columns their projection.
     labels
         The class of each row, None where ``y`` was not given.
+    response
+        What is coloured: ``regions``, ``score``, or a column by its coefficient.
+    view
+        The score that is coloured.
     ax_, figure_
         Where it was last drawn.
     """
@@ -74,6 +79,7 @@ class RegionMapDisplay:
     points: FloatArray
     labels: "np.ndarray[Any, Any] | None"
     response: str
+    view: ScoreView
     ax_: Any = field(default=None, init=False)
     figure_: Any = field(default=None, init=False)
 
@@ -108,9 +114,9 @@ class RegionMapDisplay:
             Two numeric columns, needed where there are more; the others are held.
         response
             ``regions`` fills every region with a tint, of the winning class where there is one;
-            ``score`` colours by the score.
+            ``score`` colours by the score; a numeric column by its coefficient in each region.
         output
-            For ``response="score"``: which raw output, the first by default.
+            For ``score`` and a column: which raw output, the first by default.
         baseline
             One raw row at which the other columns are held: by default their means and most
             frequent levels.
@@ -137,9 +143,8 @@ class RegionMapDisplay:
         >>> len(display.pieces), display.ax_.get_xlabel()
         (2, 'x0')
         """
-        if response not in _RESPONSES:
-            raise ArgumentError(f"response must be regions or score, got {response!r}.")
         network = import_model(model, X, tolerances=tolerances)
+        _check_response(network, response)
         pair, numbers = two_columns(network, features), network.schema.numbers(X)
         points = numbers[:, pair]
         centre = baseline_numbers(network.schema, baseline, numbers)
@@ -150,7 +155,8 @@ class RegionMapDisplay:
             plane=plane,
             pieces=plane.pieces(tolerances=tolerances),
             score=_score(plane, view, grid_resolution) if response == "score" else np.zeros((0, 0)),
-            score_name=name if name == view.scale else f"{view.scale} of {name}",
+            score_name=_meaning(view, name, response),
+            view=view,
             points=points,
             labels=None if y is None else np.asarray(y).astype(str).reshape(-1),
             response=response,
@@ -179,8 +185,10 @@ class RegionMapDisplay:
         self.ax_, self.figure_ = _axes(ax, (6.4, 4.8))
         if self.response == "regions":
             self._draw_tints()
-        else:
+        elif self.response == "score":
             self._draw_score()
+        else:
+            self._draw_coefficients()
         if borders:
             outlines = [self.plane.raw(piece.corners) for piece in self.pieces]
             self._draw_lines(outlines, color=_INK, alpha=0.45, linewidth=0.7, closed=True)
@@ -217,22 +225,35 @@ class RegionMapDisplay:
         )
 
     def _draw_score(self) -> None:
-        from matplotlib.colors import LinearSegmentedColormap
-
         signed = self.plane.network.outputs.task in (Task.BINARY, Task.MULTICLASS, Task.MULTILABEL)
         far = float(np.abs(self.score).max()) or 1.0
-        diverging = LinearSegmentedColormap.from_list("signed", ["#b04d08", "#ffffff", "#1d5a9e"])
         image = self.ax_.imshow(
             self.score,
             extent=self.plane.limits.reshape(-1),
             origin="lower",
             aspect="auto",
             interpolation="bilinear",
-            cmap=diverging if signed else "viridis",
+            cmap=_diverging() if signed else "viridis",
             vmin=-far if signed else None,
             vmax=far if signed else None,
         )
         self.figure_.colorbar(image, ax=self.ax_, label=self.score_name)
+
+    def _draw_coefficients(self) -> None:
+        """Each region in the colour of a column's coefficient there."""
+        from matplotlib.collections import PolyCollection
+
+        network, schema = self.plane.network, self.plane.network.schema
+        middles = np.stack([piece.middle for piece in self.pieces])
+        packed = activation_patterns(network, self.plane.encoded(middles))
+        weight, _ = affine_maps(network, packed, network.score_map(self.view))
+        values = weight[:, 0, schema.starts[schema.names.index(self.response)]]
+        polygons = [self.plane.raw(piece.corners) for piece in self.pieces]
+        far = float(np.abs(values).max()) or 1.0
+        drawn = PolyCollection(polygons, array=values, cmap=_diverging(), linewidths=0.4)
+        drawn.set_clim(-far, far)
+        self.ax_.add_collection(drawn)
+        self.figure_.colorbar(drawn, ax=self.ax_, label=self.score_name)
 
     def _draw_lines(self, lines: list[FloatArray], *, closed: bool = False, **style: Any) -> None:
         from matplotlib.collections import LineCollection
@@ -385,6 +406,27 @@ def _limits(points: FloatArray, margin: float) -> FloatArray:
 
 def _score(plane: Plane, view: ScoreView, n_pixels: int) -> FloatArray:
     return np.asarray(plane.scores(n_pixels) @ view.matrix[0], dtype=np.float64)
+
+
+def _check_response(network: ReluNetwork, response: str) -> None:
+    numeric = [c.name for c in network.schema.columns if c.kind is ColumnKind.NUMERIC]
+    if response not in (*_RESPONSES, *numeric):
+        raise ArgumentError(
+            f"response must be regions, score or a numeric column ({', '.join(numeric[:8])}), got "
+            f"{response!r}."
+        )
+
+
+def _meaning(view: ScoreView, name: str, response: str) -> str:
+    """What the colours say."""
+    score = name if name == view.scale else f"{view.scale} of {name}"
+    return score if response in _RESPONSES else f"coefficient of {response} ({score})"
+
+
+def _diverging() -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("signed", ["#b04d08", "#ffffff", "#1d5a9e"])
 
 
 def _hue(network: ReluNetwork, position: int) -> str:

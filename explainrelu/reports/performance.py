@@ -184,7 +184,8 @@ def _numbers(network: ReluNetwork, target: pd.DataFrame) -> FloatArray:
     if target.shape[1] != n_outputs:
         raise DataError(
             f"y must have one column an output, {n_outputs}, got {target.shape[1]}. Hand over the "
-            "target in the form it had in fit."
+            "target in the form it had in fit; a torch or ONNX classifier says that its outputs "
+            "are classes by ending in Softmax, LogSoftmax or Sigmoid."
         )
     try:
         numbers: npt.NDArray[np.float64] = target.to_numpy(dtype=np.float64)

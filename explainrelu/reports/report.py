@@ -20,6 +20,7 @@ from explainrelu.explanations.explanation import Explanation
 from explainrelu.explanations.limits import checked_limit, checked_seed
 from explainrelu.explanations.ranking import rank_features
 from explainrelu.explanations.rules import RuleSet, extract_rules
+from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import Task
@@ -29,6 +30,7 @@ from explainrelu.reports.page.page import page
 from explainrelu.reports.performance import performance, target_frame
 from explainrelu.reports.summary import summary
 from explainrelu.reports.tables import TABLES, in_contract
+from explainrelu.reports.whole_box import box_checks, of_the_box, with_the_rest
 from explainrelu.reports.writing import write_file, write_folder, write_text
 from explainrelu.rewrites.convert import convert
 from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
@@ -61,6 +63,8 @@ class Report:
     ----------
     findings
         What the tables and the page are made from.
+    whole
+        The three-layer network of every region of the box, where one was given; else None.
 
     Examples
     --------
@@ -71,6 +75,7 @@ class Report:
     """
 
     findings: Findings
+    whole: ThreeLayerNetwork | None = None
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -160,6 +165,7 @@ def report(
     X: Any,
     y: Any = None,
     *,
+    domain: Box | None = None,
     background: Any = None,
     max_rules: int | None = 20,
     max_rows: int | None = 200,
@@ -178,11 +184,17 @@ def report(
     Parameters
     ----------
     model
-        Anything :func:`explainrelu.import_model` takes.
+        Anything :func:`explainrelu.import_model` takes, or what :func:`explainrelu.convert`
+        returned; of a model converted over a box the regions are taken as with ``domain``.
     X : (n_samples, n_columns)
         Raw rows.
     y : (n_samples,) or (n_samples, n_outputs), optional
         The target, for the table of performance.
+    domain
+        A box, over the encoded inputs, all of whose regions are converted too: ``.whole`` is
+        their three-layer network, the table ``regions`` lists them behind those of the rows, and
+        their checks are added. For limits on the search hand over ``convert(model, domain=box,
+        max_regions=...)`` as the model instead.
     background : (n_background, n_columns)
         Raw rows that SHAP averages over and that the baseline of the attributions is the mean
         of. By default SHAP takes at most 100 rows drawn from ``X``, the baseline all of ``X``.
@@ -211,15 +223,16 @@ def report(
     Returns
     -------
     Report
-        ``.tables .certificate .summary() .to_folder(folder) .to_csv(folder) .to_parquet(folder)
-        .to_html(path)``.
+        ``.tables .certificate .whole .summary() .to_folder(folder) .to_csv(folder)
+        .to_parquet(folder) .to_html(path)``.
 
     Raises
     ------
     ModelError, DataError
         Where the model, the rows or the target cannot be taken in.
     ArgumentError, InputTypeError
-        For a limit below one, and for an option of another type.
+        For a limit below one, for an option of another type, and for a ``domain`` that is no box
+        of the model's inputs or is given with a model converted over another one.
 
     Notes
     -----
@@ -255,9 +268,12 @@ def report(
     if background is not None:
         background = network.schema.frame(background)
         arguments["background"] = f"{len(background)} rows"
+    if domain is not None:
+        arguments["domain"] = f"a box of {network.n_inputs} inputs"
     tables = {} if target is None else {"performance": performance(network, frame, target)}
     next(steps)
     shallow = convert(network, frame, tolerances=tolerances)
+    whole = of_the_box(model, network, domain, tolerances)
     next(steps)
     rules = extract_rules(shallow, max_rules=max_rules, **shared)
     tables |= _rule_tables(rules)
@@ -281,13 +297,14 @@ def report(
         explanation=explanation,
         rows=rows,
         comparison=comparison,
-        certificate=_joined(shallow, rules, explanation),
+        certificate=_joined(shallow, rules, explanation, whole),
         tables=tables,
     )
     tables |= _other_tables(found, frame, target, arguments)
+    tables["regions"] = with_the_rest(tables["regions"], whole)
     contract = {name: in_contract(name, tables[name]) for name in TABLES if name in tables}
     next(steps, None)
-    return Report(replace(found, tables=contract))
+    return Report(replace(found, tables=contract), whole)
 
 
 def _announced(progress: Progress | None) -> Iterator[str]:
@@ -337,10 +354,16 @@ def _rule_tables(rules: RuleSet) -> dict[str, pd.DataFrame]:
     }
 
 
-def _joined(shallow: ThreeLayerNetwork, rules: RuleSet, explanation: Explanation) -> Certificate:
-    """The checks of the import, the rewrite, the rules and the attributions."""
+def _joined(
+    shallow: ThreeLayerNetwork,
+    rules: RuleSet,
+    explanation: Explanation,
+    whole: ThreeLayerNetwork | None,
+) -> Certificate:
+    """The checks of the import, the rewrite, the rules, the attributions and the whole box."""
     certificate = shallow.certificate.plus(rules.certificate.checks)
-    return certificate.plus(explanation.certificate.checks)
+    certificate = certificate.plus(explanation.certificate.checks)
+    return certificate.plus(box_checks(whole))
 
 
 def _other_tables(

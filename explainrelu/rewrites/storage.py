@@ -16,7 +16,10 @@ from explainrelu.importers.archive.archive import (
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
 from explainrelu.regions.region_set import RegionSet
-from explainrelu.rewrites.three_layer.certificate import certify_three_layers
+from explainrelu.rewrites.three_layer.certificate import (
+    certify_box_cells,
+    certify_three_layers,
+)
 from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
@@ -61,7 +64,15 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
         return
     regions = obj.regions
     listed = ArchivedRegions(
-        regions.patterns, regions.witnesses, regions.counts, regions.domain, regions.found_by
+        regions.patterns,
+        regions.witnesses,
+        regions.counts,
+        regions.domain,
+        regions.found_by,
+        generic_point=obj.generic_point,
+        complete=regions.complete,
+        skipped=regions.skipped,
+        stopped=regions.stopped,
     )
     write_archive(path, Archive(obj.source, listed))
 
@@ -74,8 +85,9 @@ def load(
     Returns
     -------
     ReluNetwork or ThreeLayerNetwork
-        A converted model comes back with the same cells and is certified anew at one row of
-        each; which row of the data lay where is not kept.
+        A converted model comes back with the same cells, borders included, and is certified anew:
+        at one row of each, or at points drawn from the box whose cells they are. Which row of the
+        data lay where is not kept.
 
     Raises
     ------
@@ -86,26 +98,35 @@ def load(
     archive = read_archive(path)
     if archive.regions is None:
         return archive.network
+    network, point = archive.network, archive.regions.generic_point
     try:
-        regions = _regions(archive.network, archive.regions)
+        regions = _regions(network, archive.regions)
+        own = (
+            certify_three_layers(regions, regions.witnesses, tolerances)
+            if point is None
+            else certify_box_cells(regions, point, tolerances)
+        )
     except ArgumentError as error:
         raise ArchiveError(
             f"{str(path)!r} cannot be read: its regions are not regions of its network. {error}"
         ) from error
-    checks = certify_three_layers(regions, regions.witnesses, tolerances).checks
-    network = archive.network
-    return ThreeLayerNetwork(network, regions, network.certificate.plus(checks))
+    certificate = network.certificate.plus(own.checks)
+    return ThreeLayerNetwork(network, regions, certificate, generic_point=point)
 
 
 def _regions(network: ReluNetwork, kept: ArchivedRegions) -> RegionSet:
-    schema = network.schema.admitting(kept.witnesses)
+    schema = network.schema
+    if kept.generic_point is None:  # points of a box lie between levels; rows may have unknown ones
+        schema = schema.admitting(kept.witnesses)
     return RegionSet(
         network=network if schema is network.schema else replace(network, schema=schema),
         patterns=kept.patterns,
         witnesses=kept.witnesses,
         domain=kept.domain,
-        complete=False,
+        complete=kept.complete,
         found_by=kept.found_by,
         counts=kept.counts,
         rows=np.zeros(0, dtype=np.int64),
+        skipped=kept.skipped,
+        stopped=kept.stopped,
     )

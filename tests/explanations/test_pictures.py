@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import explainrelu as xr
-from explainrelu.errors import ArgumentError, DataError
+from explainrelu.errors import ArgumentError, DataError, SizeError
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema
@@ -98,3 +98,20 @@ def test_a_shape_needs_as_many_columns_as_it_has_places():
 def test_a_file_keeps_the_shape(tmp_path):
     xr.save(network(1), tmp_path / "p.xrelu")
     assert xr.load(tmp_path / "p.xrelu").schema.shape == SHAPE
+
+
+def test_a_report_of_pictures_is_written(tmp_path):
+    found = xr.report(network(3), PICTURES, shap=False, max_rules=2)
+    page = found.to_html(tmp_path / "pictures.html").read_text(encoding="utf-8")
+    assert "x[1,2,3]" in page
+
+
+def test_regions_of_too_many_inputs_and_units_have_no_facets():
+    rng = np.random.default_rng(0)
+    wide = ReluNetwork.from_weights(
+        [rng.normal(size=(1500, 1400)), rng.normal(size=(1, 1500))], [np.zeros(1500), [0.0]]
+    )
+    rows = rng.normal(size=(3, 1400))
+    rules = xr.extract_rules(wide, rows, max_rules=1)
+    with pytest.raises(SizeError, match="1,500 half-spaces over 1,400 inputs"):
+        rules.to_frame()

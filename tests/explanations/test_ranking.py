@@ -8,12 +8,14 @@ from explainrelu.command_line.layouts import ranking_text
 from explainrelu.errors import ArgumentError
 from explainrelu.explanations.explain import explain
 from explainrelu.explanations.ranking import rank_features
+from explainrelu.geometry.box import Box
 from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema
 from explainrelu.regions.observed import observed_regions
 from explainrelu.reports.displays import RankingDisplay
+from explainrelu.rewrites.convert import convert
 from tests import models
 
 EVERY_MODEL = ["breast_cancer", "iris", "diabetes", "loans", "loan_decisions"]
@@ -139,6 +141,79 @@ def test_chunks_of_regions_give_the_same_ranking(monkeypatch):
     whole = rank_features(model, X)
     monkeypatch.setattr("explainrelu.regions.region_set._CHUNK_VALUES", 100)
     pd.testing.assert_frame_equal(rank_features(model, X), whole, rtol=1e-12)
+
+
+def by_points_of_the_box(shallow, X, by, output):
+    """The formulas with coefficients at many points of the box in place of those of rows."""
+    schema, view = shallow.source.schema, shallow.source.outputs.view(output)
+    points = shallow.regions.domain.sample(100_000, np.random.default_rng(5))
+    weight = shallow.regions.affine_maps(view)[0][shallow.regions.locate_points(points)]
+    size = np.abs(weight).mean(axis=0)
+    spread = schema.numbers(X).std(axis=0) if by == "effect" else 1.0
+    return size * spread, weight.mean(axis=0), (weight > 0).mean(axis=0)
+
+
+@pytest.mark.parametrize("by", ["effect", "coefficient"])
+def test_weights_by_volume_are_means_over_the_box(by):
+    model, X, _ = models.iris()
+    shallow = convert(model, domain=Box.from_data(X))
+    table = rank_features(shallow, X, by=by, weight="volume", output="setosa")
+    size, mean, positive = by_points_of_the_box(shallow, X, by, "setosa")
+    block = table.set_index("feature").loc[X.columns]
+    np.testing.assert_allclose(block["importance"], size[0], rtol=0.02)
+    np.testing.assert_allclose(block["mean_coefficient"], mean[0], atol=0.02)
+    np.testing.assert_allclose(block["positive_share"], positive[0], atol=0.01)
+    assert set(table["weight"]) == {"volume"}
+    assert set(table["exactness"]) == {"exact"}
+
+
+def test_levels_count_by_their_frequency_where_regions_count_by_volume():
+    job = Column("job", ColumnKind.CATEGORICAL, levels=("clerk", "nurse", "pilot"))
+    network = ReluNetwork.from_weights([[[1.0, 5.0, -3.0]]], [[0.0]], schema=InputSchema((job,)))
+    X = pd.DataFrame({"job": ["nurse", "nurse", "pilot", "clerk", "clerk", "clerk", "clerk"]})
+    shallow = convert(network, domain=Box([0, 0, 0], [1, 1, 1]))
+    one_region = rank_features(shallow, X, weight="volume")
+    other = rank_features(network, X)
+    pd.testing.assert_frame_equal(
+        one_region.drop(columns="weight"), other.drop(columns="weight"), rtol=1e-12
+    )
+
+
+def test_volumes_that_are_estimated_are_marked_so():
+    rng = np.random.default_rng(0)
+    network = ReluNetwork.from_weights(
+        [rng.normal(size=(4, 7)), rng.normal(size=(1, 4))], [rng.normal(size=4), [0.0]]
+    )
+    shallow = convert(network, domain=Box([-1.0] * 7, [1.0] * 7))
+    X = rng.normal(size=(20, 7))
+    assert set(rank_features(shallow, X, weight="volume")["exactness"]) == {"estimated"}
+    assert set(rank_features(shallow, X)["exactness"]) == {"exact"}
+
+
+def test_rows_weigh_as_before_for_a_model_converted_over_a_box():
+    model, X, _ = models.iris()
+    shallow = convert(model, domain=Box.from_data(X))
+    pd.testing.assert_frame_equal(rank_features(shallow, X), rank_features(model, X), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"weight": "size"}, "one of data, volume, got 'size'"),
+        ({"weight": "volume"}, r"needs the regions of a box.*got ThreeLayerNetwork"),
+    ],
+)
+def test_a_weight_that_there_is_not_is_refused(options, words):
+    model, X, _ = models.iris()
+    with pytest.raises(ArgumentError, match=words):
+        rank_features(convert(model, X), X, **options)
+
+
+def test_contributions_are_not_weighed_by_volume():
+    model, X, _ = models.iris()
+    shallow = convert(model, domain=Box.from_data(X))
+    with pytest.raises(ArgumentError, match="contribution' is a mean over rows"):
+        rank_features(shallow, X, by="contribution", weight="volume")
 
 
 def test_another_way_is_refused_with_the_known_ones():

@@ -235,6 +235,79 @@ def test_a_network_of_one_region_has_a_rule_without_conditions():
     assert "IF   always" in extract_rules(network, [[1.0], [2.0]]).to_text()
 
 
+SQUARE = ReluNetwork.from_weights([[[1.0, 1.0], [1.0, -1.0]], [[1.0, 2.0]]], [[0.0, -0.5], [0.0]])
+SQUARE_BOX = Box([-1.0, -1.0], [1.0, 1.0])
+
+
+def test_rules_of_a_box_are_ordered_by_their_volume_and_say_so():
+    rules = extract_rules(SQUARE, domain=SQUARE_BOX, max_rules=None)
+    frame = rules.to_frame()
+    # x0 > -x1 is one half, x0 > 0.5 + x1 a triangle of legs 1.5 in a square of 4, cut in two
+    assert frame["share"].tolist() == pytest.approx(
+        sorted([23 / 64, 23 / 64, 9 / 64, 9 / 64])[::-1]
+    )
+    assert set(frame["share_of"]) == {"volume"}
+    assert (frame["n_rows"] == 0).all()
+    assert "4 of 4 regions, 100.0% of the volume" in rules.to_text()
+    assert f"Rule 1 (region {rules.regions.names[0]}, 35.9% of the volume)" in rules.to_text()
+    assert rules.certificate.holds
+
+
+def test_max_rules_takes_the_largest_regions_of_a_box():
+    two = extract_rules(SQUARE, domain=SQUARE_BOX, max_rules=2)
+    assert [rule.share for rule in two] == pytest.approx([23 / 64, 23 / 64])
+    assert repr(two) == "RuleSet(2 of 4 regions, 71.9% of the volume)"
+
+
+def satisfied(rules, points):
+    """Which rule's conditions each point satisfies, borders as they are printed."""
+    compare = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+    found = np.ones((len(points), len(rules)), dtype=bool)
+    for i, rule in enumerate(rules):
+        for condition in rule.conditions:
+            found[:, i] &= compare[condition.relation](points @ condition.weight, condition.bound)
+    return found
+
+
+@pytest.mark.parametrize("converted", [False, True])
+def test_every_point_of_a_box_satisfies_the_conditions_of_one_rule(converted):
+    # two units that are opposite: by z > 0 alone their border would belong to no region
+    network = ReluNetwork.from_weights(
+        [[[1.0, 1.0], [-1.0, -1.0], [1.0, 0.0]], [[1.0, 2.0, 1.0]]], [[0.0, 0.0, -0.5], [0.0]]
+    )
+    model = convert(network, domain=SQUARE_BOX) if converted else network
+    rules = extract_rules(model, domain=None if converted else SQUARE_BOX, max_rules=None)
+    axis = np.arange(-1.0, 1.25, 0.25)
+    points = np.array([[a, b] for a in axis for b in axis])
+    found = satisfied(rules, points)
+    assert (found.sum(axis=1) == 1).all()
+    np.testing.assert_allclose(rules.predict(points), network(points), atol=1e-12)
+
+
+def test_rows_over_the_cells_of_a_box_are_counted_within_it():
+    shallow = convert(SQUARE, domain=SQUARE_BOX)
+    X = np.array([[0.9, -0.9], [-0.5, -0.5], [-0.4, -0.6], [-0.9, 0.1]])
+    rules = extract_rules(shallow, X, max_rules=None)
+    frame = rules.to_frame()
+    assert frame["n_rows"].tolist() == [3, 1]
+    assert set(frame["share_of"]) == {"rows"}
+    assert rules.regions.domain is shallow.regions.domain
+    assert rules.regions.locate(X).tolist() == [1, 0, 0, 0]
+
+
+def test_rows_outside_the_box_or_its_cells_are_refused():
+    shallow = convert(SQUARE, domain=SQUARE_BOX)
+    with pytest.raises(ArgumentError, match="Every row must lie in the domain"):
+        extract_rules(shallow, [[3.0, 0.0]])
+    with pytest.raises(UnlistedRegionError, match=r"one of the 1 listed cells; 1 of 2 do not"):
+        extract_rules(shallow.restrict([0]), np.vstack([shallow.regions.witnesses[[0, 1]]]))
+
+
+def test_a_box_that_is_one_point_is_refused():
+    with pytest.raises(ArgumentError, match="single point spans no domain"):
+        extract_rules(AGES, domain=Box([3.0], [3.0]))
+
+
 def test_rules_need_rows_or_a_converted_model():
     with pytest.raises(ArgumentError, match="needs rows whose regions get a rule"):
         extract_rules(AGES)

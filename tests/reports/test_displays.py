@@ -6,6 +6,7 @@ from matplotlib.image import imread
 from explainrelu.errors import ArgumentError
 from explainrelu.explanations.ranking import rank_features
 from explainrelu.importers.import_model import import_model
+from explainrelu.network.network import ReluNetwork
 from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
 from tests import models
 from tests.reports import pictures
@@ -66,9 +67,21 @@ def test_plot_draws_on_the_axes_it_is_given_and_returns_the_display():
     assert display.figure_ is second.figure
 
 
+def test_a_column_colours_each_region_by_its_coefficient_there():
+    network = ReluNetwork.from_weights([[[1.0, 0.0]], [[3.0]]], [[0.0], [0.0]])
+    X = [[-1.0, 0.0], [1.0, 2.0]]
+    display = RegionMapDisplay.from_estimator(network, X, response="x0")
+    (drawn,) = [c for c in display.ax_.collections if c.get_array() is not None]
+    sides = [np.sign(display.plane.raw(piece.middle[None])[0, 0]) for piece in display.pieces]
+    assert drawn.get_array().tolist() == [3.0 if side > 0 else 0.0 for side in sides]
+    assert display.score_name == "coefficient of x0 (raw score of score)"
+
+
 def test_unknown_response_is_refused():
     model, X, _ = models.iris()
-    with pytest.raises(ArgumentError, match="regions or score, got 'probability'"):
+    with pytest.raises(
+        ArgumentError, match="regions, score or a numeric column .* got 'probability'"
+    ):
         RegionMapDisplay.from_estimator(model, X, features=PETALS, response="probability")
 
 

@@ -14,8 +14,10 @@ from explainrelu.errors import (
     MissingDependencyError,
     OutputError,
 )
+from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
+from explainrelu.regions.enumeration import enumerate_regions
 from explainrelu.reports import report as module
 from explainrelu.reports.report import STEPS, report
 from explainrelu.reports.tables import TABLES
@@ -51,6 +53,48 @@ def test_model_is_imported_once(monkeypatch):
     assert handed == [model]
     imports = [c.name for c in found.certificate.checks if c.name.startswith("import")]
     assert len(imports) == len(set(imports)) == 2
+
+
+def test_a_domain_adds_every_region_of_the_box_and_its_checks():
+    model, X, y = models.iris()
+    box = Box.from_data(X)
+    plain, found = quick(model, X, y), quick(model, X, y, domain=box)
+    assert (plain.whole, found.whole.complete) == (None, True)
+    visited, regions = plain.tables["regions"], found.tables["regions"]
+    pd.testing.assert_frame_equal(regions[: len(visited)], visited)
+    assert set(regions["region"]) == set(enumerate_regions(model, box).names)
+    assert regions["n_rows"].sum() == len(X)
+    assert not regions["region"].duplicated().any()
+    names = [check.name for check in found.certificate.checks]
+    assert "box: every point of the box lies in a listed cell" in names
+    assert sum(name.startswith("import") for name in names) == 2
+    assert found.certificate.holds
+    assert facts(found, "provenance")["argument domain"] == "a box of 4 inputs"
+
+
+def test_a_model_converted_over_a_box_brings_it_along():
+    model, X, y = models.iris()
+    shallow = convert(model, domain=Box.from_data(X), max_regions=50)
+    found = quick(shallow, X, y)
+    assert found.whole is shallow
+    assert [c.name for c in found.findings.undecided] == [
+        "box: every point of the box lies in a listed cell"
+    ]
+    assert len(found.tables["rules"]["region"].unique()) == 2
+
+
+def test_another_domain_than_that_of_the_conversion_is_refused():
+    model, X, _ = models.iris()
+    shallow = convert(model, domain=Box.from_data(X), max_regions=5)
+    assert quick(shallow, X, domain=Box.from_data(X)).whole is shallow
+    with pytest.raises(ArgumentError, match="must be the box that the model was converted over"):
+        quick(shallow, X, domain=Box.from_data(X, margin=0.1))
+
+
+def test_a_domain_that_is_no_box_is_refused():
+    model, X, _ = models.iris()
+    with pytest.raises(InputTypeError, match="domain must be a Box, got list"):
+        quick(model, X, domain=[0.0, 1.0])
 
 
 def test_same_call_with_the_same_date_gives_the_same_tables_and_page(tmp_path):

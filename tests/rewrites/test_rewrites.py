@@ -6,6 +6,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
+from explainrelu.geometry.box import Box
 from explainrelu.network.network import Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema
@@ -39,6 +40,7 @@ NETWORKS: dict[str, ReluNetwork] = {
 
 REWRITES: dict[str, Callable[[ReluNetwork, np.ndarray], Rewrite]] = {
     "three_layer": lambda network, X: convert(network, X),
+    "three_layer of a box": lambda network, X: convert(network, domain=Box.from_data(X)),
 }
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from explainrelu.errors import ArchiveError
+from explainrelu.geometry.box import Box
 from explainrelu.importers.archive.archive import Archive, ArchivedRegions, write_archive
 from explainrelu.network.network import ReluNetwork
 from explainrelu.rewrites.convert import convert
@@ -23,6 +24,44 @@ def test_a_converted_model_comes_back_with_its_cells(tmp_path):
     np.testing.assert_array_equal(again(X), shallow(X))
     assert again.regions.names.tolist() == shallow.regions.names.tolist()
     assert again.certificate.holds
+
+
+@pytest.mark.parametrize("limit", [None, 20], ids=["complete", "stopped"])
+def test_the_cells_of_a_box_come_back_with_their_borders(tmp_path, limit):
+    network = ReluNetwork.from_weights(
+        [[[1, 1], [1, -1], [2, 0]], [[1, -2, 0], [0, 1, -1]], [[3, 1]]],
+        [[0, 0, -1], [0, 1], [0.5]],
+    )
+    shallow = convert(network, domain=Box([-2, -2], [2, 2]), max_regions=limit)
+    save(shallow, tmp_path / "box.xrelu")
+    again = load(tmp_path / "box.xrelu")
+    assert again.generic_point.tolist() == shallow.generic_point.tolist()
+    assert (again.complete, again.guarantee) == (shallow.complete, shallow.guarantee)
+    assert again.regions.stopped == shallow.regions.stopped
+    grid = [[a / 2, b / 2] for a in range(-4, 5) for b in range(-4, 5)]
+    assert again.evaluate_exact(grid) == shallow.evaluate_exact(grid)
+    assert again.certificate.to_frame().equals(shallow.certificate.to_frame())
+
+
+def test_a_stopped_search_is_still_told_after_loading(tmp_path):
+    model, X, _ = models.iris()
+    save(convert(model, domain=Box.from_data(X), max_regions=10), tmp_path / "part.xrelu")
+    again = load(tmp_path / "part.xrelu")
+    assert not again.complete
+    assert "max_regions=10 was reached" in again.certificate.to_frame()["detail"].str.cat()
+
+
+@pytest.mark.parametrize(
+    ("point", "words"), [([0.0], "on the border of form 0"), ([7.0], "a point outside it")]
+)
+def test_a_point_that_borders_meet_is_an_error_of_the_file(tmp_path, point, words):
+    found = convert(NETWORK, domain=Box([-1.0], [1.0])).regions
+    forged = ArchivedRegions(
+        found.patterns, found.witnesses, found.counts, found.domain, "", generic_point=point
+    )
+    write_archive(tmp_path / "forged.xrelu", Archive(NETWORK, forged))
+    with pytest.raises(ArchiveError, match=rf"forged\.xrelu' cannot be read.*{words}"):
+        load(tmp_path / "forged.xrelu")
 
 
 def test_any_model_can_be_saved_as_its_network(tmp_path):

@@ -46,6 +46,13 @@ _REGION_ARRAYS = {
     "lower": np.float64,
     "upper": np.float64,
 }
+_POINT = "generic_point"
+_BOX_FIELDS: dict[str, Any] = {
+    "half_open_by_point": False,
+    "complete": False,
+    "skipped": 0,
+    "stopped": "",
+}
 
 _Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -66,6 +73,12 @@ class ArchivedRegions:
         The box that the regions were looked for in.
     found_by
         How they were found, in words.
+    generic_point : (n_inputs,), optional
+        The point of the domain by which cells are half-open; None where they are so by the
+        pattern, a unit being inactive where it is zero.
+    complete, skipped, stopped
+        Whether the regions are all of the domain, how many beside them are thinner than the
+        tolerance, and why the search for them ended before it was done.
 
     Raises
     ------
@@ -78,6 +91,10 @@ class ArchivedRegions:
     counts: IntArray
     domain: Box
     found_by: str
+    generic_point: FloatArray | None = None
+    complete: bool = False
+    skipped: int = 0
+    stopped: str = ""
 
     def __post_init__(self) -> None:
         patterns, counts = np.asarray(self.patterns), np.asarray(self.counts)
@@ -94,6 +111,16 @@ class ArchivedRegions:
         object.__setattr__(self, "patterns", frozen(patterns.copy(order="C")))
         object.__setattr__(self, "counts", frozen(counts.astype(np.int64)))
         object.__setattr__(self, "witnesses", frozen_floats(self.witnesses, 2, "witnesses"))
+        if self.skipped < 0:
+            raise ArgumentError(f"skipped must be at least 0, got {self.skipped}.")
+        if self.generic_point is not None:
+            point = frozen_floats(self.generic_point, 1, "generic_point")
+            object.__setattr__(self, "generic_point", point)
+            if point.size != self.domain.n_inputs:
+                raise ArgumentError(
+                    "generic_point must have one value an input of the domain "
+                    f"({self.domain.n_inputs}), got {point.size}."
+                )
         sizes = {len(self.patterns), len(self.witnesses), len(self.counts)}
         if len(sizes) > 1 or self.witnesses.shape[1] != self.domain.n_inputs:
             raise ArgumentError(
@@ -155,6 +182,11 @@ class _Manifest:
     certificate: Certificate
     with_regions: bool
     found_by: str
+    # of the cells of a box; left out where they say nothing else
+    half_open_by_point: bool = False
+    complete: bool = False
+    skipped: int = 0
+    stopped: str = ""
 
 
 def write_archive(path: str | os.PathLike[str], archive: Archive) -> None:
@@ -256,11 +288,26 @@ def _packed(archive: Archive) -> bytes:
         certificate=network.certificate,
         with_regions=regions is not None,
         found_by="" if regions is None else regions.found_by,
+        **_of_a_box(regions),
     )
-    text = json.dumps(to_plain(manifest, _Manifest, "archive"), indent=1, sort_keys=True)
+    plain = to_plain(manifest, _Manifest, "archive")
+    kept = {k: v for k, v in plain.items() if k not in _BOX_FIELDS or v != _BOX_FIELDS[k]}
+    text = json.dumps(kept, indent=1, sort_keys=True)
     if len(text) > _LARGEST_MANIFEST:
         raise _too_large("The names and levels of the archive")
     return seal({_MANIFEST: text.encode("ascii"), _ARRAYS: arrays})
+
+
+def _of_a_box(regions: ArchivedRegions | None) -> dict[str, Any]:
+    """What the manifest says of the cells of a box."""
+    if regions is None:
+        return {}
+    return {
+        "half_open_by_point": regions.generic_point is not None,
+        "complete": regions.complete,
+        "skipped": regions.skipped,
+        "stopped": regions.stopped,
+    }
 
 
 def _named_arrays(archive: Archive) -> dict[str, npt.NDArray[Any]]:
@@ -276,6 +323,8 @@ def _named_arrays(archive: Archive) -> dict[str, npt.NDArray[Any]]:
     if regions is not None:
         found = {"lower": regions.domain.lower, "upper": regions.domain.upper}
         found |= {name: getattr(regions, name) for name in ("patterns", "witnesses", "counts")}
+        if regions.generic_point is not None:
+            found[_POINT] = regions.generic_point
         named |= {f"regions.{name}": array for name, array in found.items()}
     return named
 
@@ -355,6 +404,8 @@ def _expected_arrays(manifest: _Manifest, arrays: _Arrays) -> dict[str, npt.DTyp
     expected |= {"output.weight": np.float64, "output.bias": np.float64}
     if manifest.with_regions:
         expected |= {f"regions.{name}": dtype for name, dtype in _REGION_ARRAYS.items()}
+    if manifest.half_open_by_point:
+        expected |= {f"regions.{_POINT}": np.float64}
     return expected
 
 
@@ -382,6 +433,10 @@ def _archive(manifest: _Manifest, arrays: _Arrays) -> Archive:
         counts=arrays["regions.counts"],
         domain=Box(arrays["regions.lower"], arrays["regions.upper"]),
         found_by=manifest.found_by,
+        generic_point=arrays[f"regions.{_POINT}"] if manifest.half_open_by_point else None,
+        complete=manifest.complete,
+        skipped=manifest.skipped,
+        stopped=manifest.stopped,
     )
     return Archive(network, regions)
 

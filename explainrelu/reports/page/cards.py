@@ -248,7 +248,8 @@ def worked_row(findings: Findings) -> dict[str, Any]:
     e = findings.explanation
     point = findings.network.schema.encode(e.data.iloc[[place]])[0]
     k = _leading_outputs(findings, point)[0]
-    values = e.values[place] if e.values.ndim == 2 else e.values[place, :, k]
+    every = e.column_values
+    values = every[place] if every.ndim == 2 else every[place, :, k]
     base, score = (a[place] if a.ndim == 1 else a[place, k] for a in (e.base_values, e.scores))
     order = np.argsort(-np.abs(values), kind="stable")
     shown = order[:_STEPS] if order.size > _STEPS + 1 else order

@@ -2,31 +2,33 @@
 
 Three things: the scores of the rows, the literal weights at interior points of some cells in
 float64, and the literal weights in exact rationals at interior and boundary points of a few.
+For the cells of a box, points drawn from it stand for the rows.
 """
 
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 
-from explainrelu.arrays import BoolArray, FloatArray, IntArray
+from explainrelu.arrays import FloatArray, IntArray
 from explainrelu.certificate import Certificate, Check, Exactness, Status
-from explainrelu.network.exact import ExactArray, exact_forms, exact_pattern, exact_scores
-from explainrelu.network.network import ReluNetwork
-from explainrelu.network.patterns import unpack
+from explainrelu.geometry.box import Box
+from explainrelu.regions.facets import find_facets
 from explainrelu.regions.region_set import RegionSet
 from explainrelu.rewrites.score_check import largest_term, scores_check
-from explainrelu.rewrites.three_layer.evaluation import by_lookup, exactly, literally
-from explainrelu.rewrites.three_layer.forms import CellForms
+from explainrelu.rewrites.three_layer.evaluation import Evaluation, by_lookup, literally
+from explainrelu.rewrites.three_layer.exact_check import (
+    exact_check,
+    n_exact_box_cells,
+    n_exact_cells,
+)
+from explainrelu.rewrites.three_layer.generic_point import cell_forms
 from explainrelu.tolerances import Tolerances
 
-__all__ = ["certify_three_layers"]
+__all__ = ["certify_box_cells", "certify_three_layers"]
 
 _FLOAT_CELLS = 25
-_EXACT_CELLS = 4
-_EXACT_PRODUCTS = 20_000_000  # integer products spent on exact composition at most
-_IN_FRACTIONS = "literal weights equal the source in exact rationals"
+_BOX_POINTS = 1000
+_LITERAL_WEIGHTS = 1 << 19  # of layer 3, up to which points of the box go through all of it
 
 
 def certify_three_layers(
@@ -50,9 +52,121 @@ def certify_three_layers(
     checks = [*_rows_agree(regions, points, tolerances)]
     if len(regions):
         places = _Places.of(regions)
-        checks += _places_agree(regions, places, tolerances)
-        checks.append(_exact_agree(regions, places))
+        checks += _places_agree(regions, places, None, tolerances)
+        few = slice(n_exact_cells(regions.network))
+        checks.append(exact_check(regions, places.cells[few], places.points[few], places.what))
     return Certificate(tuple(checks))
+
+
+def certify_box_cells(
+    regions: RegionSet, generic_point: FloatArray, tolerances: Tolerances
+) -> Certificate:
+    """The certificate of the three-layer network of cells that are half-open by a generic point.
+
+    Parameters
+    ----------
+    regions
+        The full-dimensional regions of ``regions.domain`` that were found.
+    generic_point : (n_inputs,)
+        The point of the domain, on no zero set of their forms.
+
+    Notes
+    -----
+    That every point of the box lies in a cell is tested at drawn points, of its inside, faces and
+    corners, and left undecided for regions that are not complete. Cost: that of composing every
+    form, and else as for :func:`certify_three_layers`.
+    """
+    points = _drawn(regions.domain)
+    found = by_lookup(regions, points, tolerances, generic_point)
+    checks = [_covered(regions, found), _box_scores(regions, points, found, tolerances)]
+    if len(regions):
+        if _all_weights(regions) <= _LITERAL_WEIGHTS:
+            checks.append(_one_fires(regions, points, found, generic_point, tolerances))
+        places = _Places.of(regions)
+        checks += _places_agree(regions, places, generic_point, tolerances)
+        cells = _adjoining(regions, places, tolerances)
+        inside = regions.witnesses[cells]
+        checks.append(exact_check(regions, cells, inside, "inner", generic_point))
+    return Certificate(tuple(checks))
+
+
+def _drawn(box: Box) -> FloatArray:
+    """Points of the box: half from its inside, half of which some inputs lie on a wall."""
+    rng = np.random.default_rng(0)
+    points = box.sample(_BOX_POINTS, rng)
+    half = points[: _BOX_POINTS // 2]
+    # from a single wall up to corners
+    share = rng.random((half.shape[0], 1))
+    on_wall, upper = rng.random(half.shape) < share, rng.random(half.shape) < 0.5
+    half[on_wall] = np.where(upper, box.upper, box.lower)[on_wall]
+    return np.clip(points, box.lower, box.upper)
+
+
+def _covered(regions: RegionSet, found: Evaluation) -> Check:
+    """Whether every point drawn from the box lies in a listed cell."""
+    name, unlisted = "every point of the box lies in a listed cell", float((~found.listed).sum())
+    drawn = f"{found.cells.size} points drawn from the box, its faces and corners"
+    thin = f"; {regions.skipped} regions are thinner than the tolerance" if regions.skipped else ""
+    if not regions.complete:
+        reason = f": {regions.stopped}" if regions.stopped else ""
+        detail = f"{drawn}; the {len(regions)} cells are not all of the box{reason}{thin}"
+        return Check(name, Status.UNDECIDED, unlisted, 0.0, Exactness.ESTIMATED, detail)
+    detail = f"{drawn}; the search for its {len(regions)} regions was complete{thin}"
+    return Check.at_most(name, unlisted, 0.0, Exactness.ESTIMATED, detail)
+
+
+def _box_scores(
+    regions: RegionSet, points: FloatArray, found: Evaluation, tolerances: Tolerances
+) -> Check:
+    own = regions.network.forward(points)
+    return scores_check(
+        "scores equal the source's",
+        np.where(found.listed[:, None], found.scores, own),
+        own,
+        term_size=largest_term(regions.network, points),
+        tolerances=tolerances,
+        exactness=Exactness.ESTIMATED,
+        detail=f"{int(found.listed.sum())} points drawn from the box that lie in a listed cell",
+    )
+
+
+def _all_weights(regions: RegionSet) -> int:
+    network = regions.network
+    return 2 * network.n_outputs * len(regions) * (2 * network.n_inputs + network.n_neurons)
+
+
+def _one_fires(
+    regions: RegionSet,
+    points: FloatArray,
+    found: Evaluation,
+    generic_point: FloatArray,
+    tolerances: Tolerances,
+) -> Check:
+    """Every drawn point through all the weights."""
+    literal = literally(regions, cell_forms(regions, generic_point), points, tolerances)
+    wrong = (literal.cells != found.cells) & ~found.ambiguous
+    clear = int((~found.ambiguous).sum())
+    detail = f"{clear} points drawn from the box, {len(regions)} cells, float64"
+    return Check.at_most(
+        "exactly one cell fires", float(wrong.sum()), 0.0, Exactness.ESTIMATED, detail
+    )
+
+
+def _adjoining(regions: RegionSet, places: "_Places", tolerances: Tolerances) -> IntArray:
+    """A cell and some that share a facet with it: as many as are composed exactly."""
+    most, first = n_exact_box_cells(regions.network), int(places.cells[0])
+    near = find_facets(
+        regions.network,
+        regions.patterns[[first]],
+        regions.witnesses[[first]],
+        regions.domain,
+        tolerances,
+    )
+    behind = regions.locate_patterns(near.across)
+    listed = np.concatenate([[first], behind[behind >= 0], places.cells])
+    kept = np.unique(listed, return_index=True)[1]
+    cells: IntArray = listed[np.sort(kept)][:most].astype(np.int64)
+    return cells
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,11 +216,12 @@ def _rows_agree(regions: RegionSet, points: FloatArray, tolerances: Tolerances) 
     ]
 
 
-def _places_agree(regions: RegionSet, places: _Places, tolerances: Tolerances) -> list[Check]:
+def _places_agree(
+    regions: RegionSet, places: _Places, generic_point: FloatArray | None, tolerances: Tolerances
+) -> list[Check]:
     """The weights taken literally in float64, at a point of each of some cells."""
     some, points = regions.chosen(places.cells), places.points
-    forms = CellForms.of(some.network, unpack(some.network, some.patterns))
-    found = literally(some, forms, points, tolerances)
+    found = literally(some, cell_forms(some, generic_point), points, tolerances)
     wrong = (found.cells != np.arange(points.shape[0])) & ~found.ambiguous
     own = regions.network.forward(points)
     detail = f"{places.what} points of {points.shape[0]} of {len(regions)} cells, float64"
@@ -124,71 +239,3 @@ def _places_agree(regions: RegionSet, places: _Places, tolerances: Tolerances) -
             detail=detail,
         ),
     ]
-
-
-def _exact_agree(regions: RegionSet, places: _Places) -> Check:
-    """The weights taken literally in fractions, at interior and boundary points."""
-    network, products = regions.network, _exact_products(regions.network)
-    n_cells = min(_EXACT_CELLS, _EXACT_PRODUCTS // max(1, products))
-    if n_cells == 0:
-        return _left_undecided(products)
-    cells = places.cells[:n_cells]
-    patterns = unpack(network, regions.patterns[cells])
-    forms = CellForms.of(network, patterns)
-    points = [
-        point
-        for cell, inside, pattern in zip(cells, places.points, patterns, strict=False)
-        for point in _exact_points(network, int(cell), inside, pattern)
-    ]
-    wrong = 0
-    for point, found in zip(points, exactly(forms, points), strict=True):
-        own = exact_pattern(network, point)
-        speaks = tuple(int(i) for i in np.flatnonzero((patterns == own).all(axis=1)))
-        scores = tuple(exact_scores(network, point).fractions())
-        wrong += found.firing != speaks or (bool(speaks) and found.scores != scores)
-    detail = (
-        f"{len(points)} {places.what} and boundary points of {cells.size} of {len(regions)} "
-        "cells, in fractions"
-    )
-    return Check.at_most(_IN_FRACTIONS, float(wrong), 0.0, Exactness.EXACT, detail)
-
-
-def _left_undecided(products: int) -> Check:
-    detail = (
-        f"one cell takes {products:,} products of integers, more than the {_EXACT_PRODUCTS:,} "
-        "that are spent; checked in float64 only"
-    )
-    return Check(_IN_FRACTIONS, Status.UNDECIDED, np.nan, 0.0, Exactness.EXACT, detail)
-
-
-def _exact_points(
-    network: ReluNetwork, cell: int, inside: FloatArray, pattern: BoolArray
-) -> list[ExactArray]:
-    """A point of the cell and the points where two lines through it leave the cell."""
-    weight, bias = exact_forms(network, pattern)[0]
-    centre = ExactArray.of(inside)
-    values = (weight @ centre + bias).fractions()
-    points = [centre]
-    for direction in _directions(network.n_inputs, cell):
-        slopes = (weight @ direction).fractions()
-        # the first unit whose form reaches zero along the line: |z / slope|, sign opposed
-        times = [-z / s for z, s in zip(values, slopes, strict=True) if s != 0 and -z / s > 0]
-        if times:
-            points.append(_along(centre, direction, min(times)))
-    return points
-
-
-def _directions(n_inputs: int, seed: int) -> list[ExactArray]:
-    rng = np.random.default_rng(seed)
-    return [ExactArray.of(rng.integers(-9, 10, n_inputs).tolist()) for _ in range(2)]
-
-
-def _along(start: ExactArray, direction: ExactArray, time: Fraction) -> ExactArray:
-    step = ExactArray(direction.integers * time.numerator, direction.denominator * time.denominator)
-    return start + step
-
-
-def _exact_products(network: ReluNetwork) -> int:
-    """Products of integers that composing one cell exactly takes."""
-    widths = (*network.widths, network.n_outputs)  # the first layer's weights stand as they are
-    return sum(a * b * network.n_inputs for a, b in pairwise(widths))

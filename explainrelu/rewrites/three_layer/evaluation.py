@@ -9,10 +9,11 @@ import numpy as np
 from explainrelu.arrays import BoolArray, FloatArray, IntArray
 from explainrelu.network.exact import ExactArray
 from explainrelu.network.network import ReluNetwork
-from explainrelu.network.patterns import activation_patterns, affine_maps
+from explainrelu.network.patterns import affine_maps
 from explainrelu.regions.region_set import RegionSet, near_zero
 from explainrelu.rewrites.three_layer.arithmetic import rectified_row
 from explainrelu.rewrites.three_layer.forms import CellForms
+from explainrelu.rewrites.three_layer.generic_point import cell_patterns
 from explainrelu.rewrites.three_layer.weights import exact_rows, extended_layer, selectors
 from explainrelu.tolerances import Tolerances
 
@@ -61,13 +62,24 @@ class ExactEvaluation:
     firing: tuple[int, ...]
 
 
-def by_lookup(regions: RegionSet, points: FloatArray, tolerances: Tolerances) -> Evaluation:
+def by_lookup(
+    regions: RegionSet,
+    points: FloatArray,
+    tolerances: Tolerances,
+    generic_point: FloatArray | None = None,
+) -> Evaluation:
     """The cell of each encoded point by its activation pattern, then that cell's formula.
+
+    Where the cells are half-open by a generic point, a point of no listed pattern is given to a
+    cell whose closure holds it within tolerance: rounding may have put it beyond the border.
 
     Cost: one forward pass, and one affine map a cell met.
     """
     network = regions.network
-    cells = regions.locate_patterns(activation_patterns(network, points))
+    cells = regions.locate_patterns(cell_patterns(network, points, generic_point))
+    beyond = np.flatnonzero(cells < 0)
+    if generic_point is not None and beyond.size:
+        cells[beyond] = regions.locate_points(points[beyond], tolerances=tolerances)
     scores = np.full((points.shape[0], network.n_outputs), np.nan)
     for rows in network.row_chunks(points.shape[0]):
         inside = np.flatnonzero(cells[rows] >= 0) + rows.start

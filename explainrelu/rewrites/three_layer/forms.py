@@ -4,13 +4,24 @@ A unit's preactivation under a pattern depends only on the bits of the layers be
 prefix. So the cells of a network share forms: layer ``l`` has one form for each of its
 rectified units and each distinct prefix. ``K``, the number of distinct forms, is
 ``sum over l of (prefixes at l) * (rectified units of l)``.
+
+A form ``g`` is written as ``g`` or turned round, as ``-g``. Its side ``<= 0`` is the closed one:
+so turning it moves the points where it is zero to the cells on its other side.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from explainrelu.arrays import BoolArray, FloatArray, IntArray, Matrix, applied
+from explainrelu.arrays import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Matrix,
+    applied,
+    frozen,
+    magnitudes,
+)
 from explainrelu.network.network import ReluNetwork
 
 __all__ = ["CellForms", "FormPlace"]
@@ -38,11 +49,23 @@ class CellForms:
     prefixes
         For each layer ``(n_cells,)``: the number of the cell's prefix, from 0 in order of
         first appearance.
+    turned : (n_forms,) bool
+        Forms written with the opposite sign; none by default.
+    idle : (n_forms,) bool
+        Forms that ask nothing of their cells; none by default.
     """
 
     network: ReluNetwork
     patterns: BoolArray
     prefixes: tuple[IntArray, ...]
+    turned: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    idle: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+
+    def __post_init__(self) -> None:
+        for name in ("turned", "idle"):
+            flags = getattr(self, name)
+            flags = flags if flags.size else np.zeros(self.n_forms, dtype=np.bool_)
+            object.__setattr__(self, name, frozen(flags))
 
     @classmethod
     def of(cls, network: ReluNetwork, patterns: BoolArray) -> "CellForms":
@@ -85,8 +108,13 @@ class CellForms:
         )
         return FormPlace(layer, prefix, unit)
 
+    @property
+    def above(self) -> BoolArray:
+        """Which cells lie where the form, as it is written, is positive: (n_cells, n_neurons)."""
+        return self.patterns ^ self.turned[self.indices()]
+
     def compose(self) -> tuple[FloatArray, FloatArray]:
-        """Every form as ``weight (n_forms, n_inputs)`` and ``bias (n_forms,)``.
+        """Every form as it is written: ``weight (n_forms, n_inputs)`` and ``bias (n_forms,)``.
 
         Layer by layer, each prefix continuing from the one it extends. Cost O(sum over layers
         of prefixes * n_units * n_in * n_inputs).
@@ -105,7 +133,23 @@ class CellForms:
             if number + 1 < len(self.network.layers):
                 hidden = self._continued(z, number, start)
             start += layer.n_rectified
-        return np.concatenate(weights), np.concatenate(biases)
+        sign = np.where(self.turned, -1.0, 1.0)
+        return np.concatenate(weights) * sign[:, None], np.concatenate(biases) * sign
+
+    def term_sizes(self, reach: FloatArray) -> FloatArray:
+        """The largest size of the terms that make each form where ``|x| <= reach``: (n_forms,).
+
+        ``reach (n_inputs,)``. What rounding can change in a form is a small share of it.
+        """
+        sizes, hidden, start = [np.zeros(0)], reach[None, :, None], 0
+        for number, layer in enumerate(self.network.layers):
+            z = _mapped(magnitudes(layer.weight), hidden)
+            z[:, :, 0] += np.abs(layer.bias)
+            sizes.append(z[:, layer.rectified].ravel())
+            if number + 1 < len(self.network.layers):
+                hidden = self._continued(z, number, start)
+            start += layer.n_rectified
+        return np.concatenate(sizes)
 
     def _continued(self, z: FloatArray, number: int, start: int) -> FloatArray:
         """The maps behind layer ``number`` for each prefix of the next layer."""

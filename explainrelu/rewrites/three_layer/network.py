@@ -10,11 +10,13 @@ distinct affine forms of the cells, ``A_r x + c_r`` the network's formula on cel
     output    for each score the plus neurons less the minus neurons, summed over the cells
 
 A cell is half-open, ``z > 0`` on its active and ``z <= 0`` on its inactive units, so every point
-lies in exactly one and only that cell's neurons speak.
+lies in exactly one and only that cell's neurons speak. The cells of a box are half-open by a point
+of it instead (:mod:`explainrelu.rewrites.three_layer.generic_point`), which needs no cells without
+interior: a form may then be written as ``-g_k``, and a cell asks ``-g_k <= 0`` or ``-g_k > 0``.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import isfinite
 from numbers import Real
@@ -23,12 +25,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from explainrelu.arrays import FloatArray
+from explainrelu.arrays import FloatArray, frozen_floats
 from explainrelu.certificate import Certificate
-from explainrelu.errors import DataError, UnlistedRegionError
+from explainrelu.errors import ArgumentError, DataError, UnlistedRegionError
 from explainrelu.network.exact import ExactArray
 from explainrelu.network.network import ReluNetwork
-from explainrelu.network.patterns import unpack
 from explainrelu.regions.observed import regions_of_points
 from explainrelu.regions.region_set import RegionSet
 from explainrelu.rewrites.rewrite import Guarantee, Reach, Rewrite
@@ -41,16 +42,22 @@ from explainrelu.rewrites.three_layer.evaluation import (
     literally,
 )
 from explainrelu.rewrites.three_layer.forms import CellForms
+from explainrelu.rewrites.three_layer.generic_point import cell_forms
 from explainrelu.rewrites.three_layer.weights import ExtendedLayer, extended_layer
 from explainrelu.rewrites.three_layer.words import describe_neuron
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["ThreeLayerNetwork"]
 
-_GUARANTEE = Guarantee(
+_LISTED = Guarantee(
     Reach.LISTED,
     "equal to the source at every point of the listed cells, boundaries included; a point in no "
     "listed cell is reported as such",
+)
+_DOMAIN = Guarantee(
+    Reach.DOMAIN,
+    "equal to the source at every point of the box, its faces included: exactly one cell speaks "
+    "there",
 )
 
 
@@ -70,12 +77,16 @@ class ThreeLayerNetwork(Rewrite):
         The listed cells.
     certificate
         What was checked.
+    generic_point : (n_inputs,), optional
+        A point of ``regions.domain`` by which the cells are half-open: a border belongs to the
+        cell on its side. Without it a border belongs to the cell that is inactive there.
     guarantee
         What holds by construction.
 
     Notes
     -----
-    Exact everywhere on the listed cells. Sizes: ``2 n + K``, ``2 n + 2 K`` and ``2 m R`` neurons
+    Exact everywhere on the listed cells; on the whole box where they are all the regions of one.
+    Sizes: ``2 n + K``, ``2 n + 2 K`` and ``2 m R`` neurons
     for ``n`` inputs, ``K`` distinct forms, ``m`` outputs and ``R`` cells. A call costs one
     forward pass of the source and one affine map for each cell met.
 
@@ -95,12 +106,25 @@ class ThreeLayerNetwork(Rewrite):
     source: ReluNetwork
     regions: RegionSet
     certificate: Certificate = Certificate()
-    guarantee: Guarantee = _GUARANTEE
+    generic_point: FloatArray | None = None
+    guarantee: Guarantee = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.generic_point is not None:
+            point = frozen_floats(self.generic_point, 1, "generic_point")
+            if point.shape != (self.source.n_inputs,):
+                raise ArgumentError(
+                    f"generic_point must have {self.source.n_inputs} values, one an input, got "
+                    f"{point.size}."
+                )
+            object.__setattr__(self, "generic_point", point)
+        object.__setattr__(self, "guarantee", _DOMAIN if self.complete else _LISTED)
 
     def __repr__(self) -> str:
         state = f"certificate {self.certificate.status}"
         state = state if self.certificate.checks else "not certified"
-        return f"ThreeLayerNetwork({self.n_cells} cells of {self.source!r}, {state})"
+        cells = f"{self.n_cells} cells" + (", all of a box," if self.complete else "")
+        return f"ThreeLayerNetwork({cells} of {self.source!r}, {state})"
 
     @property
     def result(self) -> "ThreeLayerNetwork":
@@ -113,14 +137,19 @@ class ThreeLayerNetwork(Rewrite):
         return len(self.regions)
 
     @property
+    def complete(self) -> bool:
+        """Whether the cells are all of a box, so that every point of it lies in one."""
+        return self.regions.complete and self.generic_point is not None
+
+    @property
     def forms(self) -> CellForms:
         """The distinct affine forms of the cells."""
-        return CellForms.of(self.source, unpack(self.source, self.regions.patterns))
+        return cell_forms(self.regions, self.generic_point)
 
     @property
     def sizes(self) -> tuple[int, int, int]:
         """Neurons of the three hidden layers."""
-        n_inputs, n_forms = self.source.n_inputs, self.forms.n_forms
+        n_inputs, n_forms = self.source.n_inputs, cell_forms(self.regions, None).n_forms
         outputs = 2 * self.source.n_outputs * self.n_cells
         return 2 * n_inputs + n_forms, 2 * n_inputs + 2 * n_forms, outputs
 
@@ -136,16 +165,22 @@ class ThreeLayerNetwork(Rewrite):
         found = self.evaluate(X)
         missing = np.flatnonzero(~found.listed)
         if missing.size:
+            remedy = (
+                "Use shallow.extend(X) to list their cells"
+                if self.generic_point is None
+                else "Convert again with a wider domain and no limits"
+            )
             raise UnlistedRegionError(
                 f"Every row must lie in one of the {self.n_cells} listed cells; {missing.size} of "
-                f"{found.cells.size} do not, the first being row {missing[0]}. Use "
-                "shallow.extend(X) to list their cells, or shallow.evaluate(X) to flag them."
+                f"{found.cells.size} do not, the first being row {missing[0]}. {remedy}, or "
+                "shallow.evaluate(X) to flag them."
             )
         return found.scores[:, 0] if self.source.n_outputs == 1 else found.scores
 
     def evaluate(self, X: Any, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> Evaluation:
         """Scores of raw rows by looking their cell up; rows in no listed cell are flagged."""
-        return by_lookup(self.regions, self.source.schema.encode(X), tolerances)
+        points = self.source.schema.encode(X)
+        return by_lookup(self.regions, points, tolerances, self.generic_point)
 
     def evaluate_literal(
         self, X: Any, *, tolerances: Tolerances = DEFAULT_TOLERANCES
@@ -208,7 +243,8 @@ class ThreeLayerNetwork(Rewrite):
 
         ``cells`` are positions, or one flag a cell; see :meth:`RegionSet.chosen`.
         """
-        return ThreeLayerNetwork(self.source, self.regions.chosen(cells))
+        chosen = self.regions.chosen(cells)
+        return ThreeLayerNetwork(self.source, chosen, generic_point=self.generic_point)
 
     def extend(self, X: Any, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> "ThreeLayerNetwork":
         """A new network that lists the cells of these raw rows too.
@@ -216,7 +252,18 @@ class ThreeLayerNetwork(Rewrite):
         Certified anew, on these rows and the example row of each cell that was listed before; the
         checks of the import stay. The counts of the cells add up: rows handed over again are
         counted again, so hand over new ones only where counts and shares matter.
+
+        Raises
+        ------
+        ArgumentError
+            For cells that are half-open by a point of a box: they go no further than the box.
         """
+        if self.generic_point is not None:
+            raise ArgumentError(
+                "Cells of rows are added to cells of rows only, got the cells of a box. Write "
+                "convert(model, domain=box) with a wider box or no limits for more of them, or "
+                "convert(model, X) for the cells of the rows."
+            )
         points = self.source.schema.encode(X)
         regions = self.regions.joined(regions_of_points(self.source, points))
         checked = np.vstack([points, self.regions.witnesses])

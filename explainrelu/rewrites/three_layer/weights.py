@@ -73,15 +73,15 @@ def extended_layer(forms: CellForms, number: int) -> ExtendedLayer:
 def selectors(forms: CellForms) -> sparse.csr_array:
     """Which layer-2 neurons silence a cell: (n_cells, 2 n_inputs + 2 n_forms), 0/1.
 
-    An inactive unit is violated where its ``u_k`` speaks, an active one where its ``t_k`` does.
+    A cell where ``g_k <= 0`` is violated where ``u_k`` speaks, one where ``g_k > 0`` where
+    ``t_k`` does.
     """
-    n_cells, n_neurons = forms.patterns.shape
-    start = 2 * forms.network.n_inputs
-    columns = start + forms.indices() + np.where(forms.patterns, forms.n_forms, 0)
-    rows = np.repeat(np.arange(n_cells), n_neurons)
-    shape = (n_cells, start + 2 * forms.n_forms)
+    start, indices = 2 * forms.network.n_inputs, forms.indices()
+    columns = start + indices + np.where(forms.above, forms.n_forms, 0)
+    rows, units = np.nonzero(~forms.idle[indices])
+    shape = (indices.shape[0], start + 2 * forms.n_forms)
     ones = np.ones(rows.size)
-    return sparse.csr_array(sparse.coo_array((ones, (rows, columns.ravel())), shape=shape))
+    return sparse.csr_array(sparse.coo_array((ones, (rows, columns[rows, units])), shape=shape))
 
 
 def exact_rows(forms: CellForms) -> tuple[list[ExtendedRow], list[ExtendedRow], list[ExtendedRow]]:
@@ -101,7 +101,7 @@ def exact_rows(forms: CellForms) -> tuple[list[ExtendedRow], list[ExtendedRow], 
         silenced_by = tuple(silencers[[cell]].indices.tolist())
         third += _voices(_rows(*scores), silenced_by, n_inputs)
     first = [_unit(i, 1) for i in range(n_inputs)] + [_unit(i, -1) for i in range(n_inputs)]
-    first += [form_rows[k] for k in range(n_forms)]
+    first += [_turned(form_rows[k]) if forms.turned[k] else form_rows[k] for k in range(n_forms)]
     second = [_unit(i, 1) for i in range(2 * n_inputs + n_forms)]
     second += [ExtendedRow((), Fraction(1), (2 * n_inputs + k,)) for k in range(n_forms)]
     return first, second, third
@@ -125,6 +125,10 @@ def _rows(weight: ExactArray, bias: ExactArray) -> list[ExtendedRow]:
         ExtendedRow(tuple((i, w) for i, w in enumerate(row) if w != 0), constant, ())
         for row, constant in zip(weight.fractions(), bias.fractions(), strict=True)
     ]
+
+
+def _turned(row: ExtendedRow) -> ExtendedRow:
+    return ExtendedRow(tuple((i, -w) for i, w in row.weights), -row.bias, row.selectors)
 
 
 def _unit(position: int, sign: int) -> ExtendedRow:

@@ -61,20 +61,21 @@ def _voice(forms: CellForms, regions: RegionSet, neuron: int) -> str:
         forms.network.schema.input_names,
         scale=regions.domain.half_width,
     )
+    n_conditions = int((~forms.idle[forms.indices()[cell]]).sum())
     body = f"max(0, -({text}))" if minus else f"max(0, {text})"
     return (
         f"{'minus' if minus else 'plus'} neuron of {forms.network.outputs.names[output]} in region "
-        f"{regions.region(cell).name}: {body}, silenced unless all {forms.patterns.shape[1]} "
+        f"{regions.region(cell).name}: {body}, silenced unless all {n_conditions} "
         "conditions of the region hold"
     )
 
 
 def _form_text(forms: CellForms, regions: RegionSet, form: int) -> str:
     weight, bias = preactivation_forms(forms.network, forms.patterns[_a_cell(forms, form)])
-    unit = _neuron_of(forms, form)
+    unit, sign = _neuron_of(forms, form), -1.0 if forms.turned[form] else 1.0
     return formula_text(
-        weight[unit],
-        float(bias[unit]),
+        sign * weight[unit],
+        sign * float(bias[unit]),
         forms.network.schema.input_names,
         scale=regions.domain.half_width,
     )
@@ -84,7 +85,9 @@ def _form_place(forms: CellForms, form: int) -> str:
     place = forms.place(form)
     n_cells = int((forms.prefixes[place.layer] == place.prefix).sum())
     where = "every cell" if n_cells == forms.patterns.shape[0] else f"{n_cells} cell(s)"
-    return f"unit {_unit_number(forms, form)} of layer {place.layer + 1} of the source, in {where}"
+    turned = ", sign turned" if forms.turned[form] else ""
+    unit = f"unit {_unit_number(forms, form)} of layer {place.layer + 1} of the source"
+    return f"{unit}{turned}, in {where}"
 
 
 def _a_cell(forms: CellForms, form: int) -> int:

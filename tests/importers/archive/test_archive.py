@@ -33,7 +33,7 @@ from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import AffineMap, Layer, Origin, ReluNetwork
 from explainrelu.network.outputs import Link, OutputSchema, Task
 from explainrelu.network.schema import InputSchema
-from tests.archives import assert_same, small_archive, small_network
+from tests.archives import assert_same, small_archive, small_box_archive, small_network
 
 ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True)
 TEXT = st.text(st.characters(), max_size=6)  # lone surrogates and NUL among them
@@ -128,6 +128,39 @@ def test_round_trip_keeps_every_bit_name_and_level_type(
 def test_round_trip_keeps_the_regions(tmp_path: Path) -> None:
     write_archive(tmp_path / "model.xrelu", small_archive())
     assert_same(read_archive(tmp_path / "model.xrelu"), small_archive())
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_round_trip_keeps_what_is_said_of_the_cells_of_a_box(
+    complete: bool, tmp_path: Path
+) -> None:
+    archive = small_box_archive()
+    assert archive.regions is not None
+    archive = replace(archive, regions=replace(archive.regions, complete=complete))
+    write_archive(tmp_path / "box.xrelu", archive)
+    assert_same(read_archive(tmp_path / "box.xrelu"), archive)
+
+
+def test_the_manifest_of_cells_of_rows_says_nothing_of_a_box(tmp_path: Path) -> None:
+    write_archive(tmp_path / "model.xrelu", small_archive())
+    with ZipFile(tmp_path / "model.xrelu") as file:
+        manifest = json.loads(file.read("manifest.json"))
+    assert not {"half_open_by_point", "complete", "skipped", "stopped"} & set(manifest)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"generic_point": [0.5]}, r"one value an input of the domain \(4\), got 1"),
+        ({"generic_point": [0.5, 0.5, 0.5, float("nan")]}, "finite numbers only"),
+        ({"skipped": -1}, "at least 0, got -1"),
+    ],
+)
+def test_cells_of_a_box_that_do_not_fit_it_are_refused(change: dict[str, Any], words: str) -> None:
+    regions = small_box_archive().regions
+    assert regions is not None
+    with pytest.raises(ArgumentError, match=words):
+        replace(regions, **change)
 
 
 def test_network_without_inputs_neurons_or_regions_round_trips(tmp_path: Path) -> None:

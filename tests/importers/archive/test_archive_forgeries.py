@@ -105,6 +105,9 @@ MANIFEST_LIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "layers negative": (put("n_layers", value=-1), "0 to 10, got -1"),
     "layers absurd": (put("n_layers", value=10**18), "0 to 10, got 1000000000000000000"),
     "regions missing": (put("with_regions", value=False), "that the manifest tells of"),
+    "point missing": (put("half_open_by_point", value=True), "that the manifest tells of"),
+    "complete a number": (put("complete", value=1), "of type bool, got 1"),
+    "skipped negative": (put("skipped", value=-1), "skipped must be at least 0"),
 }
 
 

@@ -100,8 +100,8 @@ def test_terms_that_cancel_are_no_fault_of_the_rewrite():
 
 
 def test_what_exceeds_the_budget_is_undecided_and_not_left_out(monkeypatch):
-    module = "explainrelu.rewrites.three_layer.certificate"
-    monkeypatch.setattr(f"{module}._EXACT_PRODUCTS", 35)  # 5 * 3 * 2 + 3 * 1 * 2 = 36
+    module = "explainrelu.rewrites.three_layer.exact_check"
+    monkeypatch.setattr(f"{module}._PRODUCTS", 35)  # 5 * 3 * 2 + 3 * 1 * 2 = 36
     certificate = certify_three_layers(
         regions_of_points(NETWORK, POINTS), POINTS, DEFAULT_TOLERANCES
     )
