@@ -1,6 +1,7 @@
 """The command line: arguments and help; the work is done in explainrelu.command_line.
 
     explainrelu demo | inspect | report | convert | rules | rank | explain | compare
+                | regions | map
 
 Exit code 0 where all went well, 1 where a check does not hold, 2 for input that cannot be used
 (one line on stderr says why), 3 for a defect of explainrelu itself.
@@ -32,7 +33,8 @@ def _command(
         callback: Any = runs(function)
         for parameter in reversed((*parameters, *_SPEECH)):
             callback = parameter(callback)
-        command: click.Command = main.command(function.__name__, epilog=epilog)(callback)
+        name = function.__name__.rstrip("_")
+        command: click.Command = main.command(name, epilog=epilog)(callback)
         return command
 
     return register
@@ -314,3 +316,77 @@ def compare(
     from explainrelu.command_line.commands import compare as run
 
     return run(_reads(options), console, folder, method=method, rows=rows, seed=seed)
+
+
+def _limit(name: str, kind: type, what: str) -> Callable[[Callable[..., Any]], Any]:
+    return option(
+        "Search", name, type=kind, default=None,
+        metavar="N" if kind is int else "SECONDS", help=what,
+    )  # fmt: skip
+
+
+_AT = option(
+    "Search", "--at", "fixed", multiple=True, metavar="COLUMN=VALUE",
+    help="Hold a column at a level or number. Repeat it for several.",
+)  # fmt: skip
+
+
+@_command(
+    _INPUTS[0],
+    option(
+        "Data", "--box", "data", type=_PATH, metavar="FILE", required=True,
+        help="Rows (.csv or .parquet); the smallest box around them is searched.",
+    ),
+    *_INPUTS[2:],
+    option(
+        "Search", "--margin", type=float, default=0.0, show_default=True, metavar="SHARE",
+        help="Widen the box by this share of each range, on both sides.",
+    ),
+    _AT,
+    _limit("--max-regions", int, "Stop at N regions."),
+    _limit("--time-limit", float, "Stop after so many seconds."),
+    option(
+        "Search", "--jobs", "n_jobs", type=int, default=1, show_default=True, metavar="N",
+        help="Processes.",
+    ),
+    option("Result", "--certify", "proof", is_flag=True, help="Check independently that none is "
+           "missing."),
+    _TABLE,
+    examples="explainrelu regions model.skops --box patients.csv --target diagnosis --certify",
+)  # fmt: skip
+def regions(console: "Console", **options: Any) -> bool:
+    """Find every linear region of the box around some rows."""
+    from explainrelu.command_line.mapping import regions as run
+
+    names = (
+        "fixed", "margin", "max_regions", "time_limit", "n_jobs", "proof",
+    )  # fmt: skip
+    return run(_reads(options), console, options["path"], **{name: options[name] for name in names})
+
+
+@_command(
+    *_INPUTS,
+    _CLASS,
+    option(
+        "Result", "--feature", "features", multiple=True, metavar="COLUMN",
+        help="A column to draw, given twice; the others are held at their means and most frequent "
+        "levels.",
+    ),
+    option(
+        "Result", "--colour", metavar="WHAT", default="regions", show_default=True,
+        help="regions, score, or a column: by its coefficient in each region.",
+    ),
+    option(
+        "Output", "-o", "--output", "path", type=_PATH, metavar="FILE", default="map.png",
+        show_default=True, help="The picture to write (.png, .svg or .pdf).",
+    ),
+    examples="explainrelu map model.skops patients.csv --feature age --feature dose -o map.png",
+)  # fmt: skip
+def map_(console: "Console", **options: Any) -> bool:
+    """Draw the linear regions over two columns, with the decision boundary."""
+    from explainrelu.command_line.mapping import draw_map
+
+    names = ("features", "colour")
+    return draw_map(
+        _reads(options), console, options["path"], **{name: options[name] for name in names}
+    )

@@ -17,13 +17,19 @@ from explainrelu.explanations.agreement import compare_with_shap
 from explainrelu.explanations.explain import METHODS, explain
 from explainrelu.explanations.ranking import rank_features
 from explainrelu.explanations.rules import extract_rules
+from explainrelu.geometry.box import Box
+from explainrelu.importers.import_model import import_model
+from explainrelu.regions.enumeration import enumerate_regions
 from explainrelu.rewrites.convert import convert
 from explainrelu.rewrites.storage import load
 from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
 from tests import models
 from tests.cli_page import PAGE, page
 
-COMMANDS = ("demo", "inspect", "report", "convert", "rules", "rank", "explain", "compare")
+COMMANDS = (
+    *("demo", "inspect", "report", "convert", "rules", "rank", "explain", "compare"),
+    *("regions", "map"),
+)
 IRIS = ("iris.skops", "iris.csv", "--target", "species")
 LOANS = ("loans.skops", "loans.parquet", "--target", "repaid")
 
@@ -418,3 +424,67 @@ def test_a_defect_is_exit_code_3_and_says_so(files: Path, monkeypatch: pytest.Mo
     assert result.stdout == ""
     assert result.stderr.startswith("Error: ZeroDivisionError: by zero. This is a defect")
     assert result.stderr.count("\n") == 1
+
+
+# ---------------------------------------------------------------------------------------------
+# Every region, and maps.
+
+
+def test_regions_lists_every_region_of_the_box(files: Path) -> None:
+    X = pd.read_csv(files / "iris.csv").drop(columns="species")
+    network = import_model(files / "iris.skops", X)
+    found = enumerate_regions(network, Box.from_data(X, schema=network.schema))
+    arguments = ("iris.skops", "--box", "iris.csv", "--target", "species", "--json")
+    told = data(run(files, "regions", *arguments))
+    assert (told["n_regions"], told["complete"], told["stopped"]) == (len(found), True, "")
+    assert [row["region"] for row in told["regions"]] == found.names.tolist()
+    assert sum(row["n_rows"] for row in told["regions"]) == len(X)
+
+
+def test_regions_at_a_level_are_certified(files: Path) -> None:
+    at = ("--at", "petal length (cm)=4.5", "--at", "petal width (cm)=1.3")
+    result = run(
+        files, "regions", "iris.skops", "--box", "iris.csv", "--target", "species", *at, "--certify"
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "complete: no other full-dimensional region meets the box" in result.stdout
+    assert "Certificate: holds" in result.stdout
+
+
+def test_a_search_that_stops_says_so(files: Path) -> None:
+    arguments = ("iris.skops", "--box", "iris.csv", "--target", "species", "--max-regions", "5")
+    result = run(files, "regions", *arguments)
+    assert "5 linear regions" in result.stdout
+    assert "not complete: max_regions=5 was reached" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--at", "petal length"), "--at takes COLUMN=LEVEL, got 'petal length'"),
+        (("--at", "petal length (cm)=long"), "takes a number, got 'long'"),
+        (("--at", "colour=red"), "No column is called 'colour'"),
+        (("--at", "petal length (cm)=99"), "lies outside the box"),
+        (("--max-regions", "0"), "max_regions must be a whole number of at least 1"),
+    ],
+)
+def test_a_search_that_cannot_be_made_is_refused(
+    files: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    known = ("iris.skops", "--box", "iris.csv", "--target", "species")
+    assert words in refusal(run(files, "regions", *known, *arguments))
+
+
+@pytest.mark.parametrize("colour", ["regions", "score", "petal length (cm)"])
+def test_map_draws_a_picture(files: Path, tmp_path: Path, colour: str) -> None:
+    features = ("--feature", "petal length (cm)", "--feature", "petal width (cm)")
+    target = tmp_path / "map.svg"
+    result = run(files, "map", *IRIS, *features, "--colour", colour, "-o", target)
+    assert result.exit_code == 0, result.stderr
+    assert target.read_text(encoding="utf-8").lstrip().startswith("<?xml")
+
+
+def test_a_map_of_another_kind_of_file_is_refused(files: Path, tmp_path: Path) -> None:
+    words = refusal(run(files, "map", *IRIS, "-o", tmp_path / "map.txt"))
+    assert "must end in .png, .svg, .pdf" in words
+    assert not list(tmp_path.iterdir())

@@ -11,6 +11,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.datasets import load_diabetes
 from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import explainrelu as xr
 from explainrelu.errors import (
@@ -448,3 +450,33 @@ def test_a_final_exponential_is_the_link_of_a_regressor(tmp_path: Path) -> None:
     again = xr.import_model(tmp_path / "counts.onnx", X)
     assert again.link is Link.exp
     assert np.array_equal(again(X), network(X))
+
+
+def test_columns_whose_names_the_export_rewrote_are_those_of_the_frame(tmp_path: Path) -> None:
+    from skl2onnx import to_onnx
+
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(60, 2)), columns=["mean radius", "area (cm2)"])
+    fitted = make_pipeline(
+        StandardScaler(), MLPRegressor(hidden_layer_sizes=(4,), max_iter=20, random_state=0)
+    )
+    with pytest.warns(Warning, match="converge"):
+        fitted.fit(X, X.sum(axis=1))
+    proto = to_onnx(fitted, X[:1].astype(np.float32))
+    for value in proto.graph.input:
+        assert value.name not in X.columns
+    network = import_model(proto, X)
+    assert network.schema.names == tuple(X.columns)
+    assert np.allclose(network(X), fitted.predict(X), rtol=0, atol=1e-5)
+
+
+def test_a_file_with_sparse_tensors_is_checked(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    weight = np.where(rng.random((300, 300)) < 0.02, rng.normal(size=(300, 300)), 0.0)
+    network = xr.ReluNetwork.from_weights(
+        [weight, rng.normal(size=(1, 300))], [np.zeros(300), [0.0]]
+    )
+    xr.to_onnx(network, tmp_path / "sparse.onnx")
+    again = xr.import_model(tmp_path / "sparse.onnx", rng.normal(size=(5, 300)))
+    assert again.certificate.holds
+    assert again.fingerprint == network.fingerprint

@@ -1,5 +1,6 @@
 """A file as a whole: its inputs, its outputs, and the network that they make."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -247,7 +248,9 @@ def _column_names(
             for form in forms
             for i in range(form.shape[1])
         ]
-        return tuple(names) if names is not None and len(names) == n_columns else tuple(own)
+        if names is not None and len(names) == n_columns:
+            return tuple(names)
+        return tuple(given) if given and _written_alike(given, own) else tuple(own)
     found = tuple(given) if given else tuple(f"x{i}" for i in range(n_columns))
     if len(found) != n_columns:
         raise ColumnsError(
@@ -255,6 +258,12 @@ def _column_names(
             "Hand over the columns it was trained on, in that order."
         )
     return found
+
+
+def _written_alike(given: Sequence[str], own: Sequence[str]) -> bool:
+    """Whether columns are those of the file, which may not have blanks and signs in its names."""
+    plain = [re.sub(r"\W", "_", name) for name in given]
+    return plain == [re.sub(r"\W", "_", name) for name in own]
 
 
 def _begin(reading: Reading, forms: Sequence[InputForm], columns: RawColumns | None) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from explainrelu.arrays import FloatArray
 from explainrelu.errors import ModelError
 from explainrelu.importers.onnx_graph.corrections import corrections
+from explainrelu.importers.onnx_graph.weights import dense_of
 from explainrelu.importers.operators.graph import Shape
 
 __all__ = ["in_double", "part_of", "run"]
@@ -43,8 +44,12 @@ def part_of(
         [onnx.helper.make_empty_tensor_value_info(target)],
         [tensor for tensor in model.graph.initializer if tensor.name in taken],
     )
+    # onnx's evaluator does not load sparse tensors
     sparse = [t for t in model.graph.sparse_initializer if t.values.name in taken]
-    graph.sparse_initializer.extend(sparse)
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(dense_of(onnx, tensor), tensor.values.name)
+        for tensor in sparse
+    )
     opsets = [
         onnx.helper.make_opsetid("" if entry.domain == "ai.onnx" else entry.domain, entry.version)
         for entry in model.opset_import
@@ -63,8 +68,6 @@ def in_double(onnx: ModuleType, model: Any) -> Any:
             value.type.tensor_type.elem_type = _DOUBLE
     for tensor in double.graph.initializer:
         _widen(onnx, tensor)
-    for tensor in double.graph.sparse_initializer:
-        _widen(onnx, tensor.values)
     nodes = list(double.graph.node)
     del double.graph.node[:]
     for node in nodes:

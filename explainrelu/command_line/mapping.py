@@ -1,0 +1,150 @@
+"""The commands that look at every region: their list in a box, and their picture."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from explainrelu.command_line.console import Console, records
+from explainrelu.command_line.inputs import Inputs, Loaded, loaded
+from explainrelu.command_line.layouts import certificate_text, folded
+from explainrelu.command_line.table_files import check_folder, table_writer
+from explainrelu.errors import ArgumentError, OutputError
+from explainrelu.geometry.box import Box
+from explainrelu.network.column import ColumnKind, level_text
+from explainrelu.network.schema import InputSchema
+from explainrelu.regions.enumeration import enumerate_regions
+from explainrelu.regions.region_set import RegionSet
+from explainrelu.regions.verification import certify
+from explainrelu.reports.displays import RegionMapDisplay
+from explainrelu.reports.writing import write_folder
+
+__all__ = ["draw_map", "regions"]
+
+_PICTURES = (".png", ".svg", ".pdf")
+
+
+def regions(
+    inputs: Inputs,
+    console: Console,
+    path: Path | None,
+    *,
+    fixed: Sequence[str],
+    margin: float,
+    max_regions: int | None,
+    time_limit: float | None,
+    n_jobs: int,
+    proof: bool,
+) -> bool:
+    """Every region of the box around the rows; with ``proof`` also a certificate."""
+    write = None if path is None else table_writer(path)
+    read = loaded(inputs)
+    network = read.network
+    box = Box.from_data(read.rows, margin=margin, schema=network.schema)
+    box = box.at_levels(network.schema, **_levels(network.schema, fixed))
+    start = monotonic()
+    with console.steps(1) as progress:
+        if progress is not None:
+            progress(0, "searching the box")
+        found = enumerate_regions(
+            network, box, max_regions=max_regions, time_limit=time_limit, n_jobs=n_jobs
+        )
+    seconds = monotonic() - start
+    points = network.schema.encode(read.rows)
+    inside = found.locate_points(points[box.contains(points)])
+    inside = inside[inside >= 0]
+    found = replace(found, counts=np.bincount(inside, minlength=len(found)))
+    certificate = certify(found) if proof else network.certificate
+    console.note(read.note)
+    console.say(_summary(found, read, seconds))
+    if proof:
+        console.say(f"\n{certificate_text(certificate)}")
+    table = found.to_frame() if write is not None or console.as_json else None
+    if write is not None and table is not None:
+        write(table)
+        console.note(f"Wrote {len(found):,} regions to {path}.")
+    if table is not None:
+        console.data(
+            {
+                "n_regions": len(found),
+                "complete": found.complete,
+                "stopped": found.stopped,
+                "skipped": found.skipped,
+                "regions": records(table),
+                "certificate": records(certificate.to_frame()),
+            }
+        )
+    return console.holds(certificate)
+
+
+def draw_map(
+    inputs: Inputs, console: Console, path: Path, *, features: Sequence[str], colour: str
+) -> bool:
+    """The regions over two columns, drawn into a picture file."""
+    if path.suffix not in _PICTURES:
+        raise OutputError(f"The picture must end in {', '.join(_PICTURES)}, got {path.name!r}.")
+    check_folder(path.parent)
+    read = loaded(inputs)
+    output = inputs.score
+    if output is not None and not isinstance(output, str):
+        raise ArgumentError("A map shows one score: give --class once.")
+    display = RegionMapDisplay.from_estimator(
+        read.network,
+        read.rows,
+        read.target,
+        features=features or None,
+        response=colour,
+        output=output,
+    )
+    write_folder(path.parent, {path.name: partial(_drawn, display.figure_, path.suffix[1:])})
+    console.note(read.note)
+    console.say(f"{len(display.pieces):,} regions in the plane; wrote {path}.")
+    console.data({"n_regions": len(display.pieces), "file": str(path)})
+    return console.holds(read.network.certificate)
+
+
+def _drawn(figure: Any, kind: str, draft: Path) -> None:
+    figure.savefig(draft, dpi=150, bbox_inches="tight", format=kind)
+
+
+def _levels(schema: InputSchema, fixed: Sequence[str]) -> dict[str, Any]:
+    """``column=level`` arguments as :meth:`Box.at_levels` takes them."""
+    found: dict[str, Any] = {}
+    for text in fixed:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ArgumentError(f"--at takes COLUMN=LEVEL, got {text!r}.")
+        column = schema.column(name)
+        known = {level_text(level): level for level in column.levels}
+        if value in known:
+            found[name] = known[value]
+        elif column.kind is ColumnKind.NUMERIC:
+            found[name] = _number(name, value)
+        else:
+            found[name] = value  # refused with the levels there are
+    return found
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ArgumentError(f"--at {name}= takes a number, got {value!r}.") from None
+
+
+def _summary(found: RegionSet, read: Loaded, seconds: float) -> str:
+    lines = [
+        f"{len(found):,} linear regions {found.found_by}, in {seconds:.1f} s",
+        "complete: no other full-dimensional region meets the box"
+        if found.complete
+        else f"not complete: {found.stopped}",
+    ]
+    if found.skipped:
+        lines.append(f"{found.skipped:,} thinner than the tolerance left out")
+    visited, inside = int((found.counts > 0).sum()), int(found.counts.sum())
+    lines.append(f"{visited:,} of them are visited by {inside:,} of {len(read.rows):,} rows")
+    return folded("\n".join(lines))
