@@ -19,7 +19,7 @@ from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 __all__ = ["InscribedBall", "Polytope"]
 
 _RAYS_PER_INPUT = 32
-_MOST = 2_000_000  # numbers in the half-spaces beyond which finding facets takes hours
+_MOST = 2_000_000  # numbers in the half-spaces beyond which a linear program takes minutes
 _MANY = 20_000  # numbers in the half-spaces from which compiled walks are worth compiling
 _FEW_INPUTS = 256  # up to which a walk's step, which grows with their square, is a short one
 
@@ -100,6 +100,21 @@ class Polytope:
         inside = (points @ self.weight.T <= self.bound + slack).all(axis=1)
         return inside & self.box.contains(points, slack=tolerances.containment)
 
+    @property
+    def is_large(self) -> bool:
+        """Whether it has too many half-spaces and inputs for questions that need optimising."""
+        return self.weight.size > _MOST
+
+    def _check_size(self) -> None:
+        if self.is_large:
+            n_rows, n_inputs = self.weight.shape
+            raise SizeError(
+                f"A polytope must have at most {_MOST:,} numbers in its half-spaces for its "
+                f"centre, facets or ranges to be found, got {n_rows:,} half-spaces over {n_inputs:,} "
+                "inputs. The formula of a region and the attributions of its rows need none of "
+                "these: use explain, or the coefficients of the rules."
+            )
+
     def inscribed_ball(self, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> InscribedBall:
         """Chebyshev centre and radius: maximise ``r`` with ``w u + r <= v`` for each row.
 
@@ -107,7 +122,13 @@ class Polytope:
         -------
         InscribedBall
             Exact up to the solver's feasibility tolerance. Cost: one linear program.
+
+        Raises
+        ------
+        SizeError
+            For a polytope that :attr:`is_large`; so do the other questions that optimise.
         """
+        self._check_size()
         scaled = self._scaled(tolerances)
         n_free = int(scaled.free.sum())
         if not scaled.consistent:
@@ -152,6 +173,7 @@ class Polytope:
         Rays from ``inside`` prove most facets outright (the first hyperplane a ray meets is
         one); a linear program decides each of the rest, warm from the one before.
         """
+        self._check_size()
         scaled = self._scaled(tolerances)
         if not scaled.consistent:
             return scaled.violated[:1]  # one condition that never holds says it all
@@ -159,13 +181,6 @@ class Polytope:
             return np.zeros(0, dtype=np.int64)
         if inside is None:
             inside = self.inscribed_ball(tolerances=tolerances).centre
-        if scaled.weight.size > _MOST:
-            n_rows, n_free = scaled.weight.shape
-            raise SizeError(
-                f"A region must have at most {_MOST:,} numbers in its half-spaces for its facets "
-                f"to be found, got {n_rows:,} half-spaces over {n_free:,} inputs. Its formula and "
-                "the attributions of its rows need no facets: use explain, or .coefficients()."
-            )
         kept = _without_doubles(scaled, tolerances.redundancy)
         weight, bound = scaled.weight[kept], scaled.bound[kept]
         start = self._to_scaled(scaled, inside)
@@ -198,6 +213,7 @@ class Polytope:
         (n_forms, 2)
             Exact up to the solver's feasibility tolerance; NaN where the polytope is empty.
         """
+        self._check_size()
         scaled = self._scaled(tolerances)
         result = np.full((forms.shape[0], 2), np.nan)
         if not scaled.consistent:

@@ -5,7 +5,7 @@ from typing import Any
 
 from explainrelu.arrays import FloatArray
 from explainrelu.certificate import Certificate
-from explainrelu.errors import ArgumentError
+from explainrelu.errors import ArgumentError, SizeError
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
@@ -18,6 +18,8 @@ from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["ToThreeLayers", "ToThreeLayersOfBox", "convert"]
+
+_MOST = 2_000_000  # numbers in the forms of one cell
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,6 +144,8 @@ def convert(
     ArgumentError, InputTypeError
         Without rows and domain, for a domain that is no box of the model's inputs, and for limits
         of a search where there is none.
+    SizeError
+        For a network of more than 2,000,000 neurons times inputs.
 
     Notes
     -----
@@ -168,6 +172,7 @@ def convert(
     (2, True, [0.0, 3.0])
     """
     network = import_model(model, X, tolerances=tolerances)
+    _check_size(network)
     if X is not None:
         if max_regions is not None or time_limit is not None:
             raise ArgumentError(
@@ -183,3 +188,15 @@ def convert(
             "upper))."
         )
     return ToThreeLayersOfBox(domain, max_regions, time_limit, n_jobs, tolerances)(network)
+
+
+def _check_size(network: ReluNetwork) -> None:
+    """Each cell writes every neuron as a form in all inputs: there is a limit to that."""
+    size = network.n_neurons * network.n_inputs
+    if size > _MOST:
+        raise SizeError(
+            f"A network to convert must have at most {_MOST:,} neurons times inputs, got "
+            f"{network.n_neurons:,} times {network.n_inputs:,}: each cell of the three-layer form "
+            "writes every neuron as a form in all inputs. observed_regions and explain work on "
+            "such a network as it is."
+        )

@@ -115,3 +115,7 @@ def test_regions_of_too_many_inputs_and_units_have_no_facets():
     rules = xr.extract_rules(wide, rows, max_rules=1)
     with pytest.raises(SizeError, match="1,500 half-spaces over 1,400 inputs"):
         rules.to_frame()
+    with pytest.raises(SizeError, match="1,500 times 1,400"):
+        xr.convert(wide, rows)
+    with pytest.raises(SizeError, match="1,500"):
+        xr.report(wide, rows, shap=False)

@@ -79,9 +79,7 @@ def test_a_column_colours_each_region_by_its_coefficient_there():
 
 def test_unknown_response_is_refused():
     model, X, _ = models.iris()
-    with pytest.raises(
-        ArgumentError, match="regions, score or a numeric column .* got 'probability'"
-    ):
+    with pytest.raises(ArgumentError, match=r"or a numeric column .* got 'probability'"):
         RegionMapDisplay.from_estimator(model, X, features=PETALS, response="probability")
 
 

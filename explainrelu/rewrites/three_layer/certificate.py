@@ -183,7 +183,8 @@ class _Places:
     @classmethod
     def of(cls, regions: RegionSet) -> "_Places":
         inside = {}
-        for i in range(min(len(regions), 2 * _FLOAT_CELLS)):
+        large = len(regions) > 0 and regions.region(0).polytope().is_large
+        for i in range(0 if large else min(len(regions), 2 * _FLOAT_CELLS)):
             ball = regions.region(i).polytope().inscribed_ball()
             if ball.radius > 0:
                 inside[i] = ball.centre
