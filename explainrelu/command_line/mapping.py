@@ -1,13 +1,10 @@
 """The commands that look at every region: their list in a box, and their picture."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
-
-import numpy as np
 
 from explainrelu.command_line.console import Console, records
 from explainrelu.command_line.inputs import Inputs, Loaded, loaded
@@ -54,10 +51,7 @@ def regions(
             network, box, max_regions=max_regions, time_limit=time_limit, n_jobs=n_jobs
         )
     seconds = monotonic() - start
-    points = network.schema.encode(read.rows)
-    inside = found.locate_points(points[box.contains(points)])
-    inside = inside[inside >= 0]
-    found = replace(found, counts=np.bincount(inside, minlength=len(found)))
+    found = found.with_rows(read.rows)
     certificate = certify(found) if proof else network.certificate
     console.note(read.note)
     console.say(_summary(found, read, seconds))

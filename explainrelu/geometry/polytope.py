@@ -110,9 +110,9 @@ class Polytope:
             n_rows, n_inputs = self.weight.shape
             raise SizeError(
                 f"A polytope must have at most {_MOST:,} numbers in its half-spaces for its "
-                f"centre, facets or ranges to be found, got {n_rows:,} half-spaces over {n_inputs:,} "
-                "inputs. The formula of a region and the attributions of its rows need none of "
-                "these: use explain, or the coefficients of the rules."
+                f"centre, facets or ranges to be found, got {n_rows:,} half-spaces over "
+                f"{n_inputs:,} inputs. The formula of a region and the attributions of its rows "
+                "need none of these: use explain, or the coefficients of the rules."
             )
 
     def inscribed_ball(self, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> InscribedBall:

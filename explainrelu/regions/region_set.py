@@ -1,7 +1,7 @@
 """Many linear regions of one network, as arrays."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -171,10 +171,19 @@ class RegionSet:
             witnesses=self.witnesses[positions],
             domain=self.domain,
             complete=False,
-            found_by=f"{positions.size} of the regions {self.found_by}",
+            found_by=f"chosen from those {self.found_by}",
             counts=self.counts[positions],
             rows=np.zeros(0, dtype=np.int64),
         )
+
+    def with_rows(self, X: Any, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> "RegionSet":
+        """The same regions with the rows of ``X`` counted that lie in the domain and in one."""
+        points = self.network.schema.encode(X)
+        points = points[self.domain.contains(points, slack=tolerances.containment)]
+        place = self.locate_points(points, tolerances=tolerances)
+        place = place[place >= 0]
+        counts = np.bincount(place, minlength=len(self))
+        return replace(self, counts=counts, rows=place)
 
     def joined(self, other: "RegionSet") -> "RegionSet":
         """These regions and those of another set of the same network that are not listed here.

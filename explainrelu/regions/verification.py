@@ -443,8 +443,9 @@ def _samples(claim: _Claim, n_samples: int, rng: np.random.Generator) -> Check:
     patterns = activation_patterns(claim.network, points)
     place = claim.listed.locate(patterns)
     lost = points[place < 0]
-    # rounding may give a unit that is zero there, or throughout, either bit
-    lost = lost[claim.regions.locate_points(lost, tolerances=claim.tolerances) < 0]
+    if claim.network is claim.regions.network:
+        # rounding may give a unit that is zero there, or throughout, either bit
+        lost = lost[claim.regions.locate_points(lost, tolerances=claim.tolerances) < 0]
     doubtful = int(near_zero(claim.network, lost, claim.tolerances).any(axis=1).sum())
     n_lost = lost.shape[0] - doubtful
     detail = (

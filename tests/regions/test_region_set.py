@@ -7,6 +7,7 @@ from hypothesis import given
 from explainrelu.errors import ArgumentError, InputTypeError
 from explainrelu.geometry.box import Box
 from explainrelu.network.network import ReluNetwork
+from explainrelu.regions.enumeration import enumerate_regions
 from explainrelu.regions.observed import observed_regions, regions_of_points
 from explainrelu.regions.region_set import RegionSet
 from tests.strategies import networks_and_points
@@ -210,3 +211,12 @@ def test_witnesses_of_another_size_are_refused():
             "",
             *[np.zeros(0, int)] * 2,
         )
+
+
+def test_rows_are_counted_in_the_regions_and_domain_they_lie_in():
+    network = ReluNetwork.from_weights([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+    found = enumerate_regions(network, Box([-1.0], [1.0])).with_rows([[-0.5], [0.5], [0.7], [3.0]])
+    active = found.witnesses[:, 0] > 0
+    assert found.counts[active].tolist() == [2]
+    assert found.counts[~active].tolist() == [1]
+    assert found.rows.size == 3

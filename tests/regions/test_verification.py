@@ -282,3 +282,15 @@ def test_a_network_of_another_shape_is_refused():
 def test_too_little_to_check_is_refused(wrong):
     with pytest.raises(ArgumentError, match="must be at least 1"):
         certify(REGIONS, **wrong)
+
+
+def test_points_are_looked_up_in_the_network_the_set_is_held_against():
+    def other(seed: int) -> ReluNetwork:
+        rng = np.random.default_rng(seed)
+        return ReluNetwork.from_weights(
+            [rng.normal(size=(8, 2)), rng.normal(size=(1, 8))], [rng.normal(size=8), [0.0]]
+        )
+
+    found = enumerate_regions(other(0), Box([-2.0, -2.0], [2.0, 2.0]))
+    checks = {check.name: check for check in certify(found, network=other(1)).checks}
+    assert checks["drawn points lie in one region"].status is not Status.HOLDS
