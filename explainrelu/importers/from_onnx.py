@@ -91,8 +91,10 @@ def from_onnx(
     UnsupportedModelError, TrainingModeError
         For an operator that is not piecewise linear or not supported, by operator and node.
     ModelError
-        For a file that contradicts itself (a cycle, a missing tensor, shapes that do not fit), or
-        that leaves sizes open where there is no ``X``.
+        For a file that contradicts itself (a cycle, a missing tensor, shapes that do not fit), that
+        leaves sizes open where there is no ``X``, or whose output does not depend on the input.
+    DataError
+        For rows with fractions where the file declares an input of whole numbers.
     ArgumentError
         For an ``output`` that the file does not have.
     ImportCheckError

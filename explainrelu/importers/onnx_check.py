@@ -13,6 +13,7 @@ from explainrelu.importers.check import checked, pattern_drift
 from explainrelu.importers.onnx_graph.model import Imported
 from explainrelu.importers.onnx_graph.ordering import needed
 from explainrelu.importers.onnx_graph.runs import in_double, part_of, run
+from explainrelu.importers.onnx_graph.shapes import InputForm
 from explainrelu.importers.samples import points_of
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import Link
@@ -22,6 +23,7 @@ __all__ = ["checked_on_rows", "checked_unseen"]
 
 _MOST_ROWS = 256
 _N_PROBES = 8
+_LARGEST_PROBE = 300  # beyond what 8 bits hold: a cast to them is seen
 _TEXT = 8
 
 
@@ -88,7 +90,7 @@ def checked_unseen(imported: Imported, tolerances: Tolerances) -> ReluNetwork:
     network = imported.network
     if imported.columns:
         return network
-    points = _probes(network.n_inputs)
+    points = _probes(imported)
     feeds = _feeds(imported, None, points)
     if not _runs(imported, feeds):
         return replace(network, certificate=network.certificate.plus([_UNCHECKED]))
@@ -183,8 +185,41 @@ def _seen(points: FloatArray) -> str:
     return f"{n_rows} rows" if n_rows <= _MOST_ROWS else f"first {_MOST_ROWS} of {n_rows} rows"
 
 
-def _probes(n_inputs: int) -> FloatArray:
-    return np.random.default_rng(0).normal(size=(_N_PROBES, n_inputs))
+def _probes(imported: Imported) -> FloatArray:
+    """Random rows of numbers that the input of the file can hold."""
+    generator, size = np.random.default_rng(0), (_N_PROBES, imported.network.n_inputs)
+    bounds = _bounds(imported, imported.forms[0])
+    if bounds is None:
+        return generator.normal(size=size)
+    low, high = max(bounds[0], -_LARGEST_PROBE), min(bounds[1], _LARGEST_PROBE)
+    return generator.integers(low, high, size, endpoint=True).astype(np.float64)
+
+
+def _bounds(imported: Imported, form: InputForm) -> tuple[int, int] | None:
+    """The least and the largest number of an input of whole numbers, None for another one."""
+    if form.kind == _TEXT:
+        return None
+    dtype = np.dtype(_numpy(imported.model.onnx, form.kind))
+    if dtype.kind == "b":
+        return 0, 1
+    return (np.iinfo(dtype).min, np.iinfo(dtype).max) if dtype.kind in "iu" else None
+
+
+def _declared(imported: Imported, form: InputForm, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Rows for an input, refused where it is declared to be of whole numbers and they are not."""
+    bounds = _bounds(imported, form)
+    if bounds is None:
+        return rows
+    with np.errstate(invalid="ignore"):
+        odd = (rows != np.round(rows)) | (rows < bounds[0]) | (rows > bounds[1])
+    if odd.any():
+        kind = np.dtype(_numpy(imported.model.onnx, form.kind)).name
+        raise DataError(
+            f"The input {form.name!r} is declared {kind} and takes whole numbers from {bounds[0]} "
+            f"to {bounds[1]}, got {rows[odd][0]} in row {int(np.argwhere(odd)[0, 0])}. Hand over "
+            "such rows, or export the model with a floating-point input."
+        )
+    return rows
 
 
 def _feeds(imported: Imported, X: Any, points: FloatArray) -> dict[str, npt.NDArray[Any]]:
@@ -192,7 +227,7 @@ def _feeds(imported: Imported, X: Any, points: FloatArray) -> dict[str, npt.NDAr
     if not imported.columns:
         (form,) = imported.forms
         sample = form.shape[1:] if form.batched else form.shape
-        return {form.name: points.reshape(-1, *sample)}
+        return {form.name: _declared(imported, form, points.reshape(-1, *sample))}
     frame, start = imported.network.schema.frame(X), 0
     feeds = {}
     for form in imported.forms:
@@ -202,7 +237,8 @@ def _feeds(imported: Imported, X: Any, points: FloatArray) -> dict[str, npt.NDAr
             values = part.astype(object).to_numpy()
             texts = np.vectorize(str, otypes=[object])(values)
         else:
-            texts = part.to_numpy(dtype=np.float64, na_value=np.nan)
+            numbers = part.to_numpy(dtype=np.float64, na_value=np.nan)
+            texts = _declared(imported, form, numbers)
         feeds[form.name] = texts if form.batched else texts[:, None]
     return feeds
 
@@ -213,7 +249,14 @@ def _outputs_of(
     """What the file gives, in float64 or in its own arithmetic: (n_samples, n_outputs)."""
     model, onnx = imported.model, imported.model.onnx
     order = needed(model.nodes, imported.target)
-    part = part_of(onnx, model.proto, order, imported.target, imported.pads)
+    part = part_of(
+        onnx,
+        model.proto,
+        order,
+        imported.target,
+        pads=imported.pads,
+        constants=imported.constants,
+    )
     part = in_double(onnx, part) if double else part
     kinds = {v.name: v.type.tensor_type.elem_type for v in part.graph.input}
     typed = {

@@ -480,3 +480,17 @@ def test_a_file_with_sparse_tensors_is_checked(tmp_path: Path) -> None:
     again = xr.import_model(tmp_path / "sparse.onnx", rng.normal(size=(5, 300)))
     assert again.certificate.holds
     assert again.fingerprint == network.fingerprint
+
+
+def test_output_that_does_not_depend_on_the_input_is_refused() -> None:
+    nodes = [node("Neg", "c", to=["n"]), node("Add", "n", "c")]
+    for rows in (None, rows_for([3])):
+        with pytest.raises(ModelError, match="output must depend on the input, got 'y'"):
+            from_onnx(file_of(nodes, weights={"c": np.ones((1, 2))}), rows)
+
+
+@pytest.mark.parametrize("name", ["t #1", "y #2", "k (constant)", "x (input)"])
+def test_input_may_have_any_name(name: str) -> None:
+    model = file_of([node("Add", name, "k", to=["t"]), node("Relu", "t")], weights={"k": [0.5]})
+    model.graph.input[0].name = name
+    np.testing.assert_array_equal(from_onnx(model)([[1.0, -1.0, -0.25]]), [[1.5, 0.0, 0.25]])

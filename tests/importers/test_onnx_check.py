@@ -1,10 +1,12 @@
 """What the certificate of an import from ONNX says, and what it says where nothing can be run."""
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from explainrelu.certificate import Status
-from explainrelu.errors import ModelError, UnsupportedModelError
+from explainrelu.errors import DataError, ModelError, UnsupportedModelError
 from explainrelu.importers.from_onnx import from_onnx
 from tests.importers.onnx_graph.onnx_files import file_of, node, outputs_of, rows_for
 
@@ -62,3 +64,38 @@ def test_single_row_of_a_file_with_open_rows_is_checked_beside_itself() -> None:
     mixed = file_of([node("ReduceSum", "x", "a")], weights={"a": np.array([0])})
     with pytest.raises(UnsupportedModelError, match="must treat every row alone"):
         from_onnx(mixed, np.ones((1, 3)))
+
+
+def whole(kind: int, *nodes: onnx.NodeProto, **weights: np.ndarray) -> onnx.ModelProto:
+    """A file whose input is declared to be of whole numbers or truth values."""
+    model = file_of(list(nodes), weights=weights)
+    model.graph.input[0].type.tensor_type.elem_type = kind
+    return model
+
+
+@pytest.mark.parametrize("kind", [TensorProto.INT64, TensorProto.UINT8, TensorProto.BOOL])
+def test_input_of_whole_numbers_is_checked_on_whole_numbers(kind: int) -> None:
+    model = whole(kind, helper.make_node("Cast", ["x"], ["t"], to=1), node("Neg", "t"))
+    assert from_onnx(model).certificate.holds
+    network = from_onnx(model, np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]))
+    assert network.certificate.holds
+    assert any(text.startswith("whole numbers in x") for text in network.origin.assumptions)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(TensorProto.INT64, 1.5), (TensorProto.UINT8, -1.0), (TensorProto.BOOL, 2.0)],
+)
+def test_rows_that_the_declared_input_cannot_hold_are_refused(kind: int, value: float) -> None:
+    model = whole(kind, helper.make_node("Cast", ["x"], ["t"], to=1), node("Neg", "t"))
+    with pytest.raises(DataError, match=f"input 'x' is declared .*, got {value} in row 1"):
+        from_onnx(model, np.array([[0.0, 1.0, 1.0], [1.0, value, 0.0]]))
+
+
+def test_scaler_of_whole_numbers_gives_fractions() -> None:
+    scaler = helper.make_node(
+        "Scaler", ["x"], ["y"], domain="ai.onnx.ml", offset=[0.5, 0.0, 1.0], scale=[0.25, 0.5, 3.0]
+    )
+    network = from_onnx(whole(TensorProto.INT64, scaler))
+    assert network.certificate.holds
+    assert network([[1.0, 1.0, 1.0]]).tolist() == [[0.125, 0.5, 0.0]]

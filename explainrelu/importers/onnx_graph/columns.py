@@ -42,6 +42,22 @@ class RawColumns:
     kinds: Sequence[int]
     entries: list[tuple[str, tuple[Atom, ...]]] = field(default_factory=list)
 
+    def cut(self, known: Known, feature: RawFeature) -> bool:
+        """Whether a column of floating-point numbers has been cut to whole ones."""
+        return known.kind in _WHOLE and self.kinds[feature.column] not in _WHOLE
+
+    def keeps_unknown(self, known: Known, feature: RawFeature) -> bool:
+        """Whether values that are no level may be taken as the file takes them.
+
+        Where the file cuts fractions off before it looks a level up, 2.5 is its level 2: only
+        levels themselves are accepted then.
+        """
+        if not self.cut(known, feature):
+            return True
+        name = self.folding.columns[feature.column].name
+        self.folding.assumptions.append(f"whole numbers in column {name}, each of them a level")
+        return False
+
     def enter(self, name: str, atoms: Sequence[Atom]) -> str:
         """Numbers that enter the operator graph under a name of their own."""
         entry = f"{name} (columns {len(self.entries)})"
@@ -64,7 +80,7 @@ class RawColumns:
                     f"Column {name!r} is text and must be encoded by a OneHotEncoder or "
                     f"LabelEncoder, got the operator {where} on it. Encode it in the pipeline."
                 )
-            if known.kind in _WHOLE and self.kinds[feature.column] not in _WHOLE:
+            if self.cut(known, feature):
                 raise UnsupportedModelError(
                     f"Column {name!r} is rounded to whole numbers before {where}, which jumps and "
                     "is not piecewise linear. Hand the column over in whole numbers."
@@ -117,11 +133,31 @@ def _cast(columns: RawColumns, call: Call) -> list[Known]:
     """Columns in another number format."""
     known = call.reading.values[call.inputs[0]]
     kind = int(call.number("to", 1))
+    if kind not in _WHOLE:
+        _refuse_cut(columns, call, known)
     if kind == _TEXT and known.kind != _TEXT:
         raise call.refuse(
             "writes numbers as text. Hand the column over as text, or encode it as numbers."
         )
     return [Known(known.shape, kind, raw=known.raw)]
+
+
+def _refuse_cut(columns: RawColumns, call: Call, known: Known) -> None:
+    """Refuse to turn numbers whose fractions were cut off back into floating-point ones."""
+    for feature in known.raw:
+        if columns.cut(known, feature):
+            raise call.refuse(
+                f"takes column {columns.folding.columns[feature.column].name!r} rounded to whole "
+                "numbers, which jumps and is not piecewise linear. Hand the column over in whole "
+                "numbers."
+            )
+
+
+def _vectorized(columns: RawColumns, call: Call) -> list[Known]:
+    """Columns side by side, as floating-point numbers."""
+    for name in call.inputs:
+        _refuse_cut(columns, call, call.reading.values[name])
+    return [Known(known.shape, _FLOAT, raw=known.raw) for known in _moved(columns, call)]
 
 
 def _imputer(columns: RawColumns, call: Call) -> list[Known]:
@@ -165,7 +201,8 @@ def _one_hot(columns: RawColumns, call: Call) -> list[Known]:
             name,
             ColumnKind.CATEGORICAL,
             levels=levels,
-            ignores_unknown=call.number("zeros", 1.0) != 0.0,
+            ignores_unknown=columns.keeps_unknown(known, feature)
+            and call.number("zeros", 1.0) != 0.0,
         )
         columns.folding.claim(feature, column, call.label)
         atoms += [(feature.column, i) for i in range(len(levels))]
@@ -191,7 +228,7 @@ def _label_encoder(columns: RawColumns, call: Call) -> list[Known]:
             ColumnKind.ORDINAL,
             levels=levels,
             codes=table,
-            ignores_unknown=True,
+            ignores_unknown=columns.keeps_unknown(known, feature),
             unknown_code=other,
         )
         columns.folding.claim(_with_code(feature, column), column, call.label)
@@ -243,6 +280,7 @@ COLUMN_OPERATORS: Mapping[str, Callable[[RawColumns, Call], list[Known]]] = Mapp
         "ArrayFeatureExtractor": _moved,
         "Cast": _cast,
         "Concat": _moved,
+        "FeatureVectorizer": _vectorized,
         "Flatten": _moved,
         "Gather": _moved,
         "Identity": _moved,

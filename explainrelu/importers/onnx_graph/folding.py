@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from explainrelu.errors import ModelError, SizeError, UnsupportedModelError
+from explainrelu.importers.onnx_graph.corrections import corrections
 from explainrelu.importers.onnx_graph.ordering import place
 from explainrelu.importers.onnx_graph.reading import Reading
 from explainrelu.importers.onnx_graph.runs import in_double
-from explainrelu.importers.onnx_graph.weights import MOST_VALUES, array_of, dense_of
+from explainrelu.importers.onnx_graph.weights import MOST_VALUES, NARROW, array_of, dense_of
 
-__all__ = ["computed", "constant_of", "folded"]
+__all__ = ["computed", "constant_of", "folded", "in_format"]
 
 Array = npt.NDArray[Any]
 
@@ -30,7 +31,7 @@ _RANDOM = frozenset(
 
 
 def constant_of(onnx: ModuleType, node: Any) -> Array:
-    """The value of a Constant node, in whichever of its forms it is written.
+    """The value of a Constant node in its own number format, in whichever form it is written.
 
     Raises
     ------
@@ -45,10 +46,10 @@ def constant_of(onnx: ModuleType, node: Any) -> Array:
         )
     value = onnx.helper.get_attribute_value(forms[0])
     if forms[0].name == "value":
-        return array_of(onnx, value)
+        return in_format(onnx, array_of(onnx, value), value.data_type)
     if forms[0].name == "sparse_value":
-        return dense_of(onnx, value)
-    kinds: dict[str, type] = {"value_float": np.float64, "value_floats": np.float64}
+        return in_format(onnx, dense_of(onnx, value), value.values.data_type)
+    kinds: dict[str, type] = {"value_float": np.float32, "value_floats": np.float32}
     kinds |= {"value_int": np.int64, "value_ints": np.int64}
     if forms[0].name in kinds:
         return np.asarray(value, dtype=kinds[forms[0].name])
@@ -58,7 +59,9 @@ def constant_of(onnx: ModuleType, node: Any) -> Array:
 
 
 def folded(reading: Reading, node: Any) -> list[Array | None]:
-    """The outputs of a node whose inputs are all constant, by onnx's own reference.
+    """The outputs of a node whose inputs are all constant, in the number formats of the file.
+
+    A ``Floor`` or a cast behind a product that is rounded depends on the format it is rounded in.
 
     Raises
     ------
@@ -74,9 +77,20 @@ def folded(reading: Reading, node: Any) -> list[Array | None]:
             f"Node {place(node)!r} ({node.op_type}) draws random numbers: the model is not one "
             "fixed function. Export it in evaluation mode."
         )
-    arrays = {name: reading.values[name].array for name in node.input if name}
+    known = {name: reading.values[name] for name in node.input if name}
+    arrays = {
+        name: None if value.array is None else in_format(reading.onnx, value.array, value.kind)
+        for name, value in known.items()
+    }
     _check_size(node, arrays)
-    return computed(reading, node, arrays)
+    return _computed(reading, node, arrays, double=False)
+
+
+def in_format(onnx: ModuleType, array: Array, kind: int) -> Array:
+    """Numbers that were widened to float64, in the narrower format that they come from."""
+    if kind not in NARROW or array.dtype != np.float64:
+        return array
+    return array.astype(onnx.helper.tensor_dtype_to_np_dtype(kind))
 
 
 def computed(reading: Reading, node: Any, arrays: dict[str, Array | None]) -> list[Array | None]:
@@ -87,8 +101,14 @@ def computed(reading: Reading, node: Any, arrays: dict[str, Array | None]) -> li
     ModelError
         Where the node cannot be computed.
     """
+    return _computed(reading, node, arrays, double=True)
+
+
+def _computed(
+    reading: Reading, node: Any, arrays: dict[str, Array | None], *, double: bool
+) -> list[Array | None]:
     try:
-        return _run(reading, node, arrays)
+        return _run(reading, node, arrays, double=double)
     except Exception as error:  # whatever a corrupted node makes the reference raise
         raise ModelError(
             f"Node {place(node)!r} ({node.op_type}) cannot be computed: "
@@ -96,7 +116,9 @@ def computed(reading: Reading, node: Any, arrays: dict[str, Array | None]) -> li
         ) from error
 
 
-def _run(reading: Reading, node: Any, arrays: dict[str, Array | None]) -> list[Array | None]:
+def _run(
+    reading: Reading, node: Any, arrays: dict[str, Array | None], *, double: bool
+) -> list[Array | None]:
     onnx = reading.onnx
     empty = onnx.helper.make_empty_tensor_value_info
     names = [name for name in node.output if name]
@@ -104,15 +126,13 @@ def _run(reading: Reading, node: Any, arrays: dict[str, Array | None]) -> list[A
         [node], "constants", [empty(name) for name in arrays], [empty(name) for name in names]
     )
     opsets = [onnx.helper.make_opsetid(name, version) for name, version in reading.versions.items()]
-    model = in_double(onnx, onnx.helper.make_model(graph, opset_imports=opsets))
+    model = onnx.helper.make_model(graph, opset_imports=opsets)
+    model = in_double(onnx, model) if double else model
+    own = corrections(onnx, reading.versions[""])
     with np.errstate(all="ignore"):
-        found = onnx.reference.ReferenceEvaluator(model).run(None, arrays)
-    given = dict(zip(names, (_widened(np.asarray(array)) for array in found), strict=True))
+        found = onnx.reference.ReferenceEvaluator(model, new_ops=own).run(None, arrays)
+    given = dict(zip(names, (np.asarray(array) for array in found), strict=True))
     return [given.get(name) for name in node.output]
-
-
-def _widened(array: Array) -> Array:
-    return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
 def _check_size(node: Any, arrays: dict[str, Array | None]) -> None:

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from explainrelu.errors import (
     ColumnsError,
@@ -18,6 +19,7 @@ from explainrelu.errors import (
 from explainrelu.importers.assembling import assembled
 from explainrelu.importers.features import Folding, RawFeature
 from explainrelu.importers.onnx_graph.columns import RawColumns
+from explainrelu.importers.onnx_graph.folding import in_format
 from explainrelu.importers.onnx_graph.ordering import needed, place, producers
 from explainrelu.importers.onnx_graph.reader import Stored, attributes_of, read_nodes
 from explainrelu.importers.onnx_graph.reading import Known, Reading
@@ -119,6 +121,8 @@ class Imported:
         Whether the inputs are raw columns rather than one tensor of numbers.
     pads
         What a node gives -> its padding, where the file leaves that to be worked out.
+    constants
+        What is given by nodes that depend on no input, in the number formats of the file.
     """
 
     network: ReluNetwork
@@ -127,6 +131,7 @@ class Imported:
     forms: tuple[InputForm, ...]
     columns: bool
     pads: Mapping[str, Shape]
+    constants: Mapping[str, npt.NDArray[Any]]
 
 
 def read_model(
@@ -172,7 +177,24 @@ def read_model(
         ) from error
     outputs = output_schema(network.outputs, tail.classes, regression=regression)
     network = replace(network, outputs=outputs)
-    return Imported(network, model, tail.value, forms, columns is not None, reading.pads)
+    constants = _constants(reading, order, [form.name for form in forms])
+    return Imported(network, model, tail.value, forms, columns is not None, reading.pads, constants)
+
+
+def _constants(
+    reading: Reading, order: Sequence[Any], inputs: Sequence[str]
+) -> dict[str, npt.NDArray[Any]]:
+    """What is given by nodes that depend on no input, not even on its shape: the rows change it."""
+    depends, found = set(inputs), dict[str, npt.NDArray[Any]]()
+    for node in order:
+        if depends & set(node.input):
+            depends |= set(node.output)
+            continue
+        for name in node.output:
+            known = reading.values.get(name)
+            if known is not None and known.array is not None:
+                found[name] = in_format(reading.onnx, known.array, known.kind)
+    return found
 
 
 def _inlined(onnx: ModuleType, proto: Any) -> Any:
@@ -270,13 +292,18 @@ def _begin(reading: Reading, forms: Sequence[InputForm], columns: RawColumns | N
     """What is known of the inputs."""
     if columns is None:
         (form,) = forms
-        reading.values[form.name] = Known(form.shape, form.kind, None, form.name)
+        reading.values[form.name] = Known(form.shape, form.kind, None, _entry(form))
         return
     start = 0
     for form in forms:
         part = tuple(RawFeature(start + i) for i in range(form.shape[1]))
         start += form.shape[1]
         reading.values[form.name] = Known(form.shape, form.kind, raw=part)
+
+
+def _entry(form: InputForm) -> str:
+    """The name of an input in the operator graph, with an ending that nothing written there has."""
+    return f"{form.name} (input)"
 
 
 def _graph(
@@ -288,9 +315,14 @@ def _graph(
             f"The output {tail.value!r} is a second output (a mask, positions or labels) that is "
             "not piecewise linear. Choose another one with output=."
         )
+    if known.array is not None:
+        raise ModelError(
+            f"The output must depend on the input, got {tail.value!r}, which is a constant. Choose "
+            "another one with output=."
+        )
     if columns is None:
         name = reading.name_of(tail.value)
-        return Graph(forms[0].name, forms[0].shape, tuple(reading.nodes), name)
+        return Graph(_entry(forms[0]), forms[0].shape, tuple(reading.nodes), name)
     if known.raw:
         reading.values[tail.value] = columns.settled(reading, tail.value, "the output")
     name = reading.name_of(tail.value)
@@ -299,6 +331,18 @@ def _graph(
         raise ModelError("The output must depend on some column, got a model that uses none.")
     nodes = (*columns.nodes(_ENCODED), *reading.nodes)
     return Graph(_ENCODED, (1, n_inputs), nodes, name)
+
+
+def _whole_numbers(model: OnnxModel) -> tuple[str, ...]:
+    """What has to hold of an input that is declared to be of whole numbers."""
+    kinds = {value.name: value.type.tensor_type.elem_type for value in model.inputs}
+    kind_of = model.onnx.helper.tensor_dtype_to_np_dtype
+    names = {name: np.dtype(kind_of(kind)) for name, kind in kinds.items()}
+    return tuple(
+        f"whole numbers in {name}, which the file declares {dtype.name}"
+        for name, dtype in names.items()
+        if dtype.kind in "iub"
+    )
 
 
 def _origin(
@@ -315,7 +359,9 @@ def _origin(
     return Origin(
         kind=f"ONNX opset {model.versions['']}, {producer}",
         folded=(*folded, *cut),
-        assumptions=() if columns is None else tuple(columns.folding.assumptions),
+        assumptions=_whole_numbers(model)
+        if columns is None
+        else tuple(dict.fromkeys(columns.folding.assumptions)),
         dtype=next(
             (_FORMATS[kind] for kind in reversed(list(_FORMATS)) if kind in kinds), "float64"
         ),

@@ -15,13 +15,19 @@ from explainrelu.importers.onnx_graph.operators import ONNX_OPERATORS, reason
 from explainrelu.importers.onnx_graph.ordering import place
 from explainrelu.importers.onnx_graph.reading import Call, Known, Reading
 from explainrelu.importers.onnx_graph.shapes import check_declared, node_shapes
-from explainrelu.importers.onnx_graph.weights import Array, array_of, check_size, dense_of
+from explainrelu.importers.onnx_graph.weights import (
+    NARROW,
+    Array,
+    array_of,
+    check_size,
+    dense_of,
+)
 from explainrelu.importers.operators.graph import Shape
 
 __all__ = ["Stored", "attributes_of", "read_nodes"]
 
 _INTEGERS = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
-_DOUBLE = 11
+_SINGLE, _DOUBLE = 1, 11
 _TRUNCATES = frozenset({"Div", "Mean", "ReduceMean"})
 
 
@@ -172,7 +178,8 @@ def _keep(reading: Reading, node: Any, arrays: Sequence[Array | None]) -> None:
     for name, array in zip(node.output, arrays, strict=False):
         if name and array is not None:
             kind = 8 if array.dtype.kind in "OUS" else int(kind_of(array.dtype))
-            reading.values[name] = Known(array.shape, kind, array)
+            wide = array.astype(np.float64) if kind in NARROW else array
+            reading.values[name] = Known(array.shape, kind, wide)
 
 
 def _shape(op: str, shape: Shape, attributes: Mapping[str, Any]) -> Array:
@@ -202,13 +209,17 @@ def _write(
         if output and name:
             shape, kind = given[output]
             reading.values[output] = Known(shape, kind, None, name)
+        elif output in given and 0 in given[output][0]:
+            shape, kind = given[output]
+            reading.values[output] = Known(shape, kind, np.zeros(shape))
 
 
 def _given(reading: Reading, node: Any, call: Call) -> dict[str, tuple[Shape, int]]:
     """Shape and number format of what a node gives."""
     known = {name: reading.values[name] for name in node.input if name}
     if node.domain == "ai.onnx.ml":
-        from_input = call.kind()
+        keeps = node.op_type == "ArrayFeatureExtractor" or call.kind() not in _INTEGERS
+        from_input = call.kind() if keeps else _SINGLE
         shape = learned_shape(call)
         return {name: (shape, from_input) for name in node.output if name}
     taken = {name: (value.shape, value.kind) for name, value in known.items()}
@@ -218,7 +229,7 @@ def _given(reading: Reading, node: Any, call: Call) -> dict[str, tuple[Shape, in
     if len(given) < len(found):
         given = _tried(reading, node)
     for name, (shape, _) in given.items():
-        if 0 in shape:
+        if 0 in shape and node.op_type != "Split":
             raise ModelError(
                 f"Node {call.label} must give {name!r} without empty axes, got the shape {shape}. "
                 "The file contradicts itself: does it run on its own data?"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from explainrelu.arrays import FloatArray
 from explainrelu.errors import ModelError
 from explainrelu.importers.onnx_graph.corrections import corrections
-from explainrelu.importers.onnx_graph.weights import dense_of
+from explainrelu.importers.onnx_graph.weights import NARROW, dense_of
 from explainrelu.importers.operators.graph import Shape
 
 __all__ = ["in_double", "part_of", "run"]
@@ -18,11 +18,16 @@ __all__ = ["in_double", "part_of", "run"]
 Array = npt.NDArray[Any]
 
 _DOUBLE = 11
-_NARROW = frozenset({1, 10, 16})  # float, float16, bfloat16
 
 
 def part_of(
-    onnx: ModuleType, model: Any, nodes: Sequence[Any], target: str, pads: Mapping[str, Shape]
+    onnx: ModuleType,
+    model: Any,
+    nodes: Sequence[Any],
+    target: str,
+    *,
+    pads: Mapping[str, Shape],
+    constants: Mapping[str, Array],
 ) -> Any:
     """A model of some nodes of another one, with one value as its output.
 
@@ -34,7 +39,11 @@ def part_of(
         The value they give.
     pads
         What a node gives -> its padding, where the file leaves that to be worked out.
+    constants
+        What is given by nodes that depend on no input, in the number formats of the file: these
+        nodes are left out, since their arithmetic is not to be widened.
     """
+    nodes = [node for node in nodes if not constants.keys() & set(node.output)]
     nodes = [_padded(onnx, node, pads) for node in nodes]
     taken = {name for node in nodes for name in node.input} | {target}
     graph = onnx.helper.make_graph(
@@ -50,6 +59,11 @@ def part_of(
         onnx.numpy_helper.from_array(dense_of(onnx, tensor), tensor.values.name)
         for tensor in sparse
     )
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(array, name)
+        for name, array in constants.items()
+        if name in taken
+    )
     opsets = [
         onnx.helper.make_opsetid("" if entry.domain == "ai.onnx" else entry.domain, entry.version)
         for entry in model.opset_import
@@ -64,7 +78,7 @@ def in_double(onnx: ModuleType, model: Any) -> Any:
     double = onnx.ModelProto()
     double.CopyFrom(model)
     for value in double.graph.input:
-        if value.type.tensor_type.elem_type in _NARROW:
+        if value.type.tensor_type.elem_type in NARROW:
             value.type.tensor_type.elem_type = _DOUBLE
     for tensor in double.graph.initializer:
         _widen(onnx, tensor)
@@ -137,16 +151,19 @@ def _plain(output: Any, n_rows: int) -> FloatArray:
 
 
 def _widen(onnx: ModuleType, tensor: Any) -> None:
-    if tensor.data_type in _NARROW:
+    if tensor.data_type in NARROW:
         array = onnx.numpy_helper.to_array(tensor).astype(np.float64)
         tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
 
 
 def _with_double_output(onnx: ModuleType, node: Any) -> list[Any]:
-    """A node whose numbers do not come from those it takes, followed by a cast to float64."""
+    """A node whose numbers do not come from those it takes, with a cast to float64."""
     if node.op_type == "ConstantOfShape" and not node.attribute:
         zero = onnx.numpy_helper.from_array(np.zeros(1))
         node.attribute.append(onnx.helper.make_attribute("value", zero))
+    if node.op_type == "Scaler":  # of whole numbers too it gives floating-point ones
+        taken, node.input[0] = node.input[0], f"{node.output[0]} (taken)"
+        return [onnx.helper.make_node("Cast", [taken], [node.input[0]], to=_DOUBLE), node]
     encodes = node.op_type == "OneHotEncoder" or any(
         attribute.name == "values_floats" for attribute in node.attribute
     )
@@ -160,7 +177,7 @@ def _widen_attribute(onnx: ModuleType, node: Any, attribute: Any) -> None:
     kinds = onnx.AttributeProto
     if attribute.type == kinds.TENSOR and not attribute.name.endswith("_tensor"):
         _widen(onnx, attribute.t)
-    elif node.op_type == "Cast" and attribute.name == "to" and attribute.i in _NARROW:
+    elif node.op_type == "Cast" and attribute.name == "to" and attribute.i in NARROW:
         attribute.i = _DOUBLE
     elif node.op_type == "Constant" and attribute.name in ("value_float", "value_floats"):
         value = onnx.helper.get_attribute_value(attribute)

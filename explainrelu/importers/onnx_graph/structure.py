@@ -44,8 +44,9 @@ def _expand(call: Call) -> str:
 
 
 def _concat(call: Call) -> str:
-    """Values one behind the other."""
-    return call.write("concat", *call.values(), axis=int(call.number("axis", 1)))
+    """Values one behind the other; empty ones, which a split may leave, add nothing."""
+    full = [i for i in range(len(call.inputs)) if 0 not in call.shape(i)]
+    return call.write("concat", *map(call.value, full), axis=int(call.number("axis", 1)))
 
 
 def _slice(call: Call) -> str:
@@ -53,16 +54,22 @@ def _slice(call: Call) -> str:
     starts, ends = call.integers(1, "starts") or (), call.integers(2, "ends") or ()
     axes = call.integers(3, "axes") or tuple(range(len(starts)))
     steps = call.integers(4, "steps") or (1,) * len(starts)
+    sizes = call.shape()
+    starts = tuple(  # numpy takes nothing backwards from before the first number, ONNX the first
+        0 if step < 0 and start < -sizes[axis] else start
+        for start, step, axis in zip(starts, steps, axes, strict=True)
+    )
     return call.write("slice", call.value(), axes=axes, starts=starts, ends=ends, steps=steps)
 
 
 def _split(call: Call) -> list[str]:
-    """Parts along an axis, of equal or given sizes."""
+    """Parts along an axis, of equal or given sizes; an empty one is a constant."""
     axis, parts, start = int(call.number("axis", 0)), [], 0
     for position, name in enumerate(call.outputs):
         end = start + call.output_shape(position)[axis] if name else start
         bounds: dict[str, Shape] = {"axes": (axis,), "starts": (start,), "ends": (end,)}
-        parts.append(call.write("slice", call.value(), **bounds, steps=(1,)))
+        written = call.write("slice", call.value(), **bounds, steps=(1,)) if end > start else ""
+        parts.append(written)
         start = end
     return parts
 

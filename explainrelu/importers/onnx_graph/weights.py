@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from explainrelu.errors import ArchiveError, ModelError, SizeError
 
-__all__ = ["MOST_VALUES", "Array", "array_of", "check_size", "dense_of", "embedded"]
+__all__ = ["MOST_VALUES", "NARROW", "Array", "array_of", "check_size", "dense_of", "embedded"]
 
 Array = npt.NDArray[Any]
 
-_NARROW = frozenset({1, 10, 16})  # float, float16, bfloat16
+NARROW = frozenset({1, 10, 16})
+"""float, float16 and bfloat16, as onnx numbers the formats that are widened to float64."""
 
 MOST_VALUES = 1 << 27
 """No constant may hold more numbers than this: 1 GiB in float64."""
@@ -54,7 +55,7 @@ def array_of(onnx: ModuleType, tensor: Any) -> Array:
     check_size(tensor.name, tensor.dims)
     try:
         array: Array = onnx.numpy_helper.to_array(tensor)
-        if tensor.data_type in _NARROW:
+        if tensor.data_type in NARROW:
             array = array.astype(np.float64)
     except Exception as error:  # a corrupted tensor fails in many ways
         raise ModelError(

@@ -258,3 +258,26 @@ def test_curved_activation_is_refused() -> None:
     quietly(model, numbers(), targets()["zero or one"])
     with pytest.raises(UnsupportedModelError, match="is Tanh, which is a curve"):
         from_onnx(exported(model, numbers()))
+
+
+@pytest.mark.parametrize("strange", [1.5, 9.0])
+def test_levels_that_the_file_cuts_to_whole_numbers_are_taken_only_whole(strange: float) -> None:
+    X = np.array([[0.0], [1.0], [2.0]] * 4, dtype=np.float32)
+    encoder = OneHotEncoder(handle_unknown="ignore")
+    model = make_pipeline(encoder, LinearRegression()).fit(X, X.ravel() ** 2)
+    network = from_onnx(exported(model, X), X)
+    np.testing.assert_allclose(network(X), model.predict(X), atol=1e-5)
+    assert any(text.startswith("whole numbers in column x0") for text in network.origin.assumptions)
+    with pytest.raises(UnknownLevelError, match="'x0' must be one of"):
+        network([[strange]])
+
+
+def test_imputer_over_two_inputs_side_by_side() -> None:
+    X = frame("age", "debt", holes=True)
+    model = make_pipeline(SimpleImputer(), StandardScaler(), LinearRegression())
+    model.fit(X, targets()["number"])
+    file = exported(model, X)
+    assert any(n.op_type == "FeatureVectorizer" for n in file.graph.node)
+    network = from_onnx(file, X)
+    assert network.schema.names == ("age", "debt")
+    assert same_outputs(network, onnxruntime_outputs(file, X), X)

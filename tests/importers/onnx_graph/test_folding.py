@@ -8,7 +8,7 @@ from onnx import helper, numpy_helper
 
 from explainrelu.errors import ModelError, SizeError, UnsupportedModelError
 from explainrelu.importers.from_onnx import from_onnx
-from tests.importers.onnx_graph.onnx_files import file_of, gap_to_onnxruntime, node
+from tests.importers.onnx_graph.onnx_files import file_of, gap_to_onnxruntime, node, rows_for
 
 SPARSE = helper.make_sparse_tensor(
     numpy_helper.from_array(np.array([3.0], np.float32), "v"),
@@ -37,12 +37,17 @@ def test_constant_in_each_of_its_forms(form: dict[str, Any]) -> None:
     np.testing.assert_array_equal(network([[0.0, 0.0, 0.0]])[0], np.broadcast_to(wanted, 3))
 
 
-def test_arithmetic_on_constants_is_computed_in_float64() -> None:
-    weights = {"a": np.array([1 / 3, 2.0, 3.0]), "b": np.array([3.0, 0.1, 0.7])}
-    nodes = [node("Mul", "a", "b", to=["m"]), node("Exp", "m", to=["e"]), node("Add", "x", "e")]
-    network = from_onnx(file_of(nodes, weights=weights))
-    a, b = (weights[name].astype(np.float32).astype(np.float64) for name in "ab")
-    np.testing.assert_allclose(network([[0.0, 0.0, 0.0]])[0], np.exp(a * b), rtol=1e-15)
+@pytest.mark.parametrize("op", ["Floor", "Ceil", "Round"])
+def test_arithmetic_on_constants_is_that_of_the_file(op: str) -> None:
+    # 0.7 * 10 is 7 in float32, in which the file computes, and less in float64
+    product = helper.make_node("Mul", ["a", "b"], ["m"])
+    nodes = [product, node(op, "m", to=["u"]), node("Mul", "x", "u")]
+    weights = {"a": np.array([0.7, 1.1, 0.3]), "b": np.array([10.0])}
+    model = file_of(nodes, weights=weights)
+    assert gap_to_onnxruntime(model) == 0.0
+    network = from_onnx(model, rows_for([3]))
+    assert network.certificate.holds
+    assert network.origin.dtype == "float32"
 
 
 def test_whole_numbers_and_shapes_never_reach_the_network() -> None:

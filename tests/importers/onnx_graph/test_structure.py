@@ -41,6 +41,9 @@ FILES = {
     "Slice 9, no axes": with_ints("Slice", starts=[0, 1], ends=[9, 2], shape=(2, 3), opset=9),
     "Slice": with_ints("Slice", ints(0, -1), ints(2, -99), ints(2, 3), ints(1, -2)),
     "Slice to the least": with_ints("Slice", ints(-1), ints(-(2**63)), ints(3), ints(-1)),
+    "Slice from before the least": with_ints(
+        "Slice", ints(-100), ints(-(2**63)), ints(3), ints(-1)
+    ),
     "Gather": with_ints("Gather", np.array([[2, 0], [-1, 1]]), axis=2),
     "Gather one": with_ints("Gather", np.array(1), axis=-1),
     "Pad 9": with_ints("Pad", pads=[0, 0, 1, 0, 0, 1, 0, 2], value=1.5, opset=9),
@@ -112,3 +115,9 @@ def test_positions_that_depend_on_the_input_are_refused() -> None:
 def test_reshape_to_another_number_of_values_is_refused() -> None:
     with pytest.raises(ModelError, match=r"'the Reshape' .*contradicts itself"):
         from_onnx(with_ints("Reshape", ints(5, 5)))
+
+
+def test_empty_part_of_a_split_adds_nothing() -> None:
+    split = onnx.helper.make_node("Split", ["x", "sizes"], ["a", "b"], axis=1)
+    model = file_of([split, node("Concat", "b", "a", axis=1)], weights={"sizes": ints(0, 3)})
+    assert gap_to_onnxruntime(model) == 0.0

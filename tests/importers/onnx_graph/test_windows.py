@@ -43,6 +43,18 @@ FILES = {
         "AveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1
     ),
     "AveragePool up": pool("AveragePool", kernel_shape=[2, 4], strides=[2, 3], ceil_mode=1),
+    "AveragePool up to a last window that is cut": pool(
+        "AveragePool", kernel_shape=[3, 2], strides=[3, 2], ceil_mode=1
+    ),
+    "AveragePool up, padded and counted": pool(
+        "AveragePool",
+        kernel_shape=[3, 2],
+        strides=[3, 2],
+        pads=[0, 1, 1, 1],
+        ceil_mode=1,
+        count_include_pad=1,
+        opset=19,
+    ),
     "AveragePool of a signal": pool("AveragePool", SIGNAL, kernel_shape=[4]),
     "AveragePool dilated": pool("AveragePool", kernel_shape=[2, 2], dilations=[2, 1], opset=19),
     "GlobalAveragePool": pool("GlobalAveragePool"),
