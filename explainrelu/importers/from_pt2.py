@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from explainrelu.certificate import Check, Exactness, Status
 from explainrelu.errors import UnsupportedModelError
 from explainrelu.importers.assembling import assembled
 from explainrelu.importers.check import pattern_drift
@@ -50,8 +51,8 @@ def from_pt2(
     -------
     ReluNetwork
         The same function in float64; parameters are taken exactly. The file is not run, so the
-        certificate holds no comparison with PyTorch; with ``X`` it names the rows that the
-        file's own number format moves to another linear region.
+        certificate says that its outputs were not compared and is undecided; with ``X`` it names
+        the rows that the file's own number format moves to another linear region.
 
     Raises
     ------
@@ -73,6 +74,7 @@ def from_pt2(
     program = program_of(file)
     graph, origin = graph_of(program), _origin(file, program)
     network = assembled(graph, origin=origin, X=X, names=names)
+    network = replace(network, certificate=network.certificate.plus([_NOT_RUN]))
     if has_open_rows(file):
         _refuse_mixing(network, graph_of(program_of(file, n_rows=2)), tolerances)
     if X is None:
@@ -84,6 +86,16 @@ def from_pt2(
     with np.errstate(all="ignore"):  # a format that overflows moves its rows
         moved = pattern_drift(network, points)
     return replace(network, certificate=network.certificate.plus([moved]))
+
+
+_NOT_RUN = Check(
+    "import: outputs equal the program's own",
+    Status.UNDECIDED,
+    float("nan"),
+    float("nan"),
+    Exactness.ESTIMATED,
+    "a .pt2 file is not run; hand over the module, or reference outputs",
+)
 
 
 def _refuse_mixing(network: ReluNetwork, two_rows: Graph, tolerances: Tolerances) -> None:

@@ -92,8 +92,8 @@ def from_torch(
         The same function in float64: parameters are taken exactly, whatever their format, and
         the module itself is left as it is. With ``X`` the certificate holds the comparison
         with the module computed in float64, and for a module of lower precision its drift:
-        how far its own arithmetic stays from that. A module that was traced is compared on a
-        few random rows where there is no ``X``.
+        how far its own arithmetic stays from that. A module that was traced is compared, both
+        ways, on a few random rows where there is no ``X``.
 
     Raises
     ------
@@ -167,12 +167,12 @@ def _read_traced(
     reference, dtype = _reference(torch, module, shape)
     program = traced(torch, reference, torch.zeros(shape, dtype=getattr(torch, dtype)))
     origin = _origin(torch, module, program.folded)
-    network = assembled(graph_of(program), origin=origin, X=X, names=names)
+    network = assembled(graph_of(program, _own_format(module)), origin=origin, X=X, names=names)
     points = None if X is None else points_of(network, X)
     refuse_mixing(torch, reference, points, shape, tolerances)
     options: Any = {"reference": reference, "shape": shape, "dtype": program.coarsest}
     if points is None:
-        return checked_unseen(torch, network, **options, tolerances=tolerances)
+        return checked_unseen(torch, network, module, **options, tolerances=tolerances)
     return checked_on_rows(torch, network, module, points, **options, tolerances=tolerances)
 
 
@@ -220,6 +220,13 @@ def _n_inputs(nodes: Sequence[Node], X: Any, names: Sequence[str] | None) -> int
         "The number of inputs must be known, but no Linear or BatchNorm1d in the module says it. "
         "Pass X, or the column names."
     )
+
+
+def _own_format(module: Any) -> str:
+    """The coarsest number format among parameters and buffers; PyTorch's own where none is."""
+    if not any(tensor.is_floating_point() for tensor in (*module.parameters(), *module.buffers())):
+        return "float32"
+    return max(number_formats(module), key=NUMBER_FORMATS.index)
 
 
 def _origin(torch: ModuleType, module: Any, folded: tuple[str, ...]) -> Origin:

@@ -24,7 +24,7 @@ _FEW = "8 rows drawn at random"
 
 
 def cpu_copy(module: Any) -> Any:
-    """A copy of the module on the CPU.
+    """A copy of the module on the CPU, with parametrized weights as the module computes them.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def cpu_copy(module: Any) -> Any:
         Where the module holds something that cannot be copied.
     """
     try:
-        return deepcopy(module).to("cpu")
+        return _with_fixed_weights(deepcopy(module)).to("cpu")
     except Exception as error:
         raise ModelError(
             "A module must be one that copy.deepcopy can copy, so that the original stays as it "
@@ -104,7 +104,7 @@ def checked_on_rows(
     if network.origin.dtype == "float64":
         return network
     own = _outputs_of(torch, module, network, points, shape)
-    drift = _drift(wanted, own, network.origin, tolerances)
+    drift = _drift(wanted, own, network.origin, tolerances, f"{own.shape[0]} rows")
     with np.errstate(all="ignore"):  # where a format overflows, the drift fails
         moved = pattern_drift(network, points)
     return replace(network, certificate=network.certificate.plus([drift, moved]))
@@ -113,6 +113,7 @@ def checked_on_rows(
 def checked_unseen(
     torch: ModuleType,
     network: ReluNetwork,
+    module: Any,
     *,
     reference: Any,
     shape: Shape,
@@ -121,19 +122,35 @@ def checked_unseen(
 ) -> ReluNetwork:
     """The network checked against the reference on a few random rows: an estimate.
 
+    Returns
+    -------
+    ReluNetwork
+        With the largest difference from the reference, and for a module of lower precision its
+        drift: how far its own arithmetic stays from that.
+
     Raises
     ------
     ImportCheckError
         Where the network is not the module.
+    ModelError
+        Where the module does not run on rows of random numbers.
     """
     points = _probes(network.n_inputs)
     wanted = _outputs_of(torch, reference, network, points, shape)
     got = network.link(network.forward(points))
     found = checked(network, got, wanted, what=_what(network), dtype=dtype, tolerances=tolerances)
-    check = replace(
-        found.certificate.checks[-1], exactness=Exactness.ESTIMATED, detail=f"{_FEW}, in {dtype}"
-    )
-    return replace(network, certificate=network.certificate.plus([check]))
+    checks = [
+        replace(
+            found.certificate.checks[-1],
+            exactness=Exactness.ESTIMATED,
+            detail=f"{_FEW}, in {dtype}",
+        )
+    ]
+    if network.origin.dtype != "float64":
+        # a module that asks for its own number format may be another function in float64
+        own = _outputs_of(torch, module, network, points, shape)
+        checks.append(_drift(wanted, own, network.origin, tolerances, _FEW))
+    return replace(network, certificate=network.certificate.plus(checks))
 
 
 def refuse_mixing(
@@ -193,6 +210,22 @@ _MIXES = (
 )
 
 
+def _with_fixed_weights(module: Any) -> Any:
+    """The module with every parametrized tensor replaced by its value.
+
+    In float64 a parametrization would compute another weight than the one the module uses.
+    """
+    for part in list(module.modules()):
+        if "parametrizations" in part._modules and type(part).__name__.startswith("Parametrized"):
+            values = {name: getattr(part, name).detach().clone() for name in part.parametrizations}
+            del part.parametrizations
+            # its class, which computes them anew at every look, is shared with the original
+            part.__class__ = type(part).__bases__[0]
+            for name, value in values.items():
+                part.register_buffer(name, value)
+    return module
+
+
 def _what(network: ReluNetwork) -> str:
     return "raw scores" if network.link is Link.identity else f"outputs behind {network.link.name}"
 
@@ -232,7 +265,9 @@ def _run(torch: ModuleType, module: Any, points: FloatArray, shape: Shape) -> Fl
     return found
 
 
-def _drift(reference: FloatArray, own: FloatArray, origin: Origin, tolerances: Tolerances) -> Check:
+def _drift(
+    reference: FloatArray, own: FloatArray, origin: Origin, tolerances: Tolerances, rows: str
+) -> Check:
     limits = {"float32": tolerances.single_agreement}
     with np.errstate(invalid="ignore"):  # a module that overflows gives NaN, and the check fails
         gap = np.abs(own - reference).max() / max(1.0, np.abs(reference).max())
@@ -241,5 +276,5 @@ def _drift(reference: FloatArray, own: FloatArray, origin: Origin, tolerances: T
         float(gap),
         limits.get(origin.dtype, tolerances.half_agreement),
         Exactness.ESTIMATED,
-        f"{own.shape[0]} rows, largest difference relative to the largest output (at least 1)",
+        f"{rows}, largest difference relative to the largest output (at least 1)",
     )

@@ -72,11 +72,17 @@ def check_ready(torch: ModuleType, module: Any) -> None:
     Raises
     ------
     UnsupportedModelError
-        For hooks, and for parameters that are sparse, quantised or hold no values.
+        For modules that were compiled or traced by torch.jit, for hooks, and for parameters that
+        are sparse, quantised or hold no values.
     TrainingModeError
         Where it, or a module in it that then computes something else, is in training mode.
     """
     for path, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            raise UnsupportedModelError(
+                f"{_called(path, part)} must be an ordinary module, got one that torch.jit "
+                "compiled or traced, whose calls cannot be read. Hand over the original module."
+            )
         _refuse_unready(part, path)
     _refuse_training(torch, module)
     for place, tensor in (*module.named_parameters(), *module.named_buffers()):
@@ -146,19 +152,29 @@ def _refuse_unready(module: Any, path: str) -> None:
 
 
 def _refuse_training(torch: ModuleType, module: Any) -> None:
-    nn = torch.nn
-    found = [_called("", module)] if module.training else []
-    for path, part in module.named_modules():
-        differs = isinstance(part, (nn.modules.batchnorm._NormBase, nn.RReLU)) or (
-            isinstance(part, nn.modules.dropout._DropoutNd) and part.p > 0
-        )
-        if path and part.training and differs:
-            found.append(_called(path, part))
+    parts = [(path, part) for path, part in module.named_modules() if part.training]
+    found = [_called(path, part) for path, part in parts if _differs(torch, part)]
+    # what a module of somebody's own does in training mode is not known
+    if module.training and not (found or _plain_layer(torch, module)):
+        found = [_called("", module)]
     if found:
         raise TrainingModeError(
             "A module must be in evaluation mode, where it is one fixed function, but these are "
             f"in training mode: {'; '.join(found)}. Call model.eval() first."
         )
+
+
+def _differs(torch: ModuleType, module: Any) -> bool:
+    """Whether a module of PyTorch's computes something else in training mode."""
+    nn = torch.nn
+    kinds = (nn.modules.batchnorm._NormBase, nn.RReLU, nn.utils.parametrizations._SpectralNorm)
+    dropping = isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0
+    return dropping or isinstance(module, kinds)
+
+
+def _plain_layer(torch: ModuleType, module: Any) -> bool:
+    """Whether it is one of PyTorch's own layers, with no other module in it."""
+    return type(module).__module__.startswith("torch.nn.modules.") and not module._modules
 
 
 def _reader(torch: ModuleType, module: Any) -> _Reader | None:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from explainrelu.certificate import Status
 from explainrelu.errors import ArchiveError, ExplainReluError, UnsupportedModelError
 from explainrelu.importers.from_pt2 import from_pt2
 from explainrelu.importers.import_model import import_model
@@ -130,7 +131,7 @@ def test_rows_give_ranges_and_the_rows_of_another_pattern(tmp_path: Path):
     path = saved(net(torch.float32), rows(2, 6, 4)[:1].float(), tmp_path)
     network = import_model(path, rows(2, 6, 4).numpy())
     assert network.schema.columns[0].lower <= network.schema.columns[0].upper
-    (check,) = network.certificate.checks
+    (_, check) = network.certificate.checks
     assert check.name == "share of rows with another activation pattern in float32"
 
 
@@ -315,4 +316,36 @@ def test_a_pickle_is_never_opened(tmp_path: Path):
     path = tmp_path / "model.pt2"
     torch.save(net(), path)
     with pytest.raises(ArchiveError, match="a pickle in it"):
+        from_pt2(path)
+
+
+def test_a_file_that_is_not_run_is_neither_proven_nor_wrong(tmp_path: Path):
+    path = saved(net(torch.float32), rows(2, 6, 4)[:1].float(), tmp_path)
+    for X in (None, rows(2, 6, 4).numpy()):
+        certificate = from_pt2(path, X).certificate
+        assert certificate.status is Status.UNDECIDED
+        assert "a .pt2 file is not run" in certificate.checks[0].detail
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.sum(1, dtype=torch.int64),
+        lambda x: x.sum(1, dtype=torch.bool),
+        lambda x: x.mean(1, dtype=torch.float16),
+        lambda x: x.half().float(),
+        lambda x: x.bfloat16().float(),
+    ],
+)
+def test_operators_that_round_values_of_the_input_are_refused(
+    tmp_path: Path, function: Callable[[Any], Any]
+):
+    path = saved(module_of(function), rows(3)[:1].float(), tmp_path)
+    with pytest.raises(UnsupportedModelError, match="rounds values of the input to"):
+        from_pt2(path)
+
+
+def test_bits_read_as_another_number_format_are_refused(tmp_path: Path):
+    path = saved(module_of(lambda x: x.view(torch.int32)), rows(3)[:1].float(), tmp_path)
+    with pytest.raises(UnsupportedModelError, match="reads the bits of numbers as int32"):
         from_pt2(path)

@@ -373,7 +373,7 @@ def test_a_wrong_import_of_a_traced_module_is_found(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(
         module_under_test,
         "graph_of",
-        lambda program: replace(right(program), output=right(program).nodes[-1].inputs[0]),
+        lambda *given: replace(right(*given), output=right(*given).nodes[-1].inputs[0]),
     )
     module = nn.Sequential(nn.Linear(3, 3), nn.Hardtanh(), nn.ReLU()).eval()
     with pytest.raises(ImportCheckError, match="must give the model's own raw scores"):
@@ -392,3 +392,33 @@ def test_a_module_that_names_its_number_format_is_checked_in_it():
     network = from_torch(Single().eval(), RNG.normal(size=(9, 3)))
     assert network.certificate.holds
     assert "float32" in network.certificate.checks[0].detail
+
+
+class OtherInSingle(nn.Module):
+    """Another function where its input is in single precision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.linear(x)
+        return torch.relu(y) + 1 if x.dtype == torch.float32 else torch.relu(y)
+
+
+class ChangedInDouble(OtherInSingle):
+    """In float64 ``double`` gives the very tensor, and the call in place changes the output."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.linear(x)
+        z = y.double()
+        z.relu_()
+        return y
+
+
+@pytest.mark.parametrize("kind", [OtherInSingle, ChangedInDouble])
+def test_without_rows_another_function_in_the_modules_own_format_does_not_hold(kind: Any):
+    torch.manual_seed(0)
+    certificate = from_torch(kind().eval(), names=["a", "b", "c"]).certificate
+    assert certificate.status is Status.FAILS
+    assert "drift of the module's float32 arithmetic" in certificate.checks[-1].name

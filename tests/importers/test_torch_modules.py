@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -170,3 +171,38 @@ def test_a_part_that_computes_the_same_in_training_mode_may_be_in_it():
 def test_shapes_that_do_not_chain_are_refused():
     with pytest.raises(ModelError, match=r"'1' \(linear\) needs a weight"):
         from_torch(sequential(nn.Linear(2, 3), nn.Linear(2, 1)))
+
+
+@pytest.mark.parametrize(
+    "parametrize",
+    [parametrizations.weight_norm, parametrizations.spectral_norm, parametrizations.orthogonal],
+)
+@pytest.mark.parametrize("last", [nn.ReLU(), nn.Hardtanh()])  # read one by one, and traced
+def test_a_parametrized_weight_is_the_one_of_its_own_number_format(parametrize: Any, last: Any):
+    module = sequential(parametrize(nn.Linear(3, 3)), last)
+    X = torch.randn(9, 3)
+    network = from_torch(module, X)
+    fixed = sequential(nn.Linear(3, 3), last)
+    fixed[0].weight.data, fixed[0].bias.data = module[0].weight.detach(), module[0].bias.detach()
+    wanted = fixed.double()(X.double()).detach().numpy()
+    assert network.certificate.holds
+    np.testing.assert_allclose(network.forward(X.double().numpy()), wanted, rtol=0, atol=1e-12)
+    assert hasattr(module[0], "parametrizations")
+
+
+def test_spectral_norm_in_training_mode_is_named():
+    module = sequential(parametrizations.spectral_norm(nn.Linear(3, 3)))
+    module[0].parametrizations.train()
+    with pytest.raises(TrainingModeError, match="_SpectralNorm"):
+        from_torch(module)
+
+
+def test_a_layer_that_computes_the_same_in_training_mode_may_be_alone():
+    assert from_torch(nn.MaxPool2d(3), torch.randn(4, 1, 3, 3)).n_inputs == 9
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_module_of_torch_jit_is_refused():
+    module = torch.jit.trace(sequential(nn.Linear(2, 2)), torch.ones(1, 2))
+    with pytest.raises(UnsupportedModelError, match="Hand over the original module"):
+        from_torch(module)

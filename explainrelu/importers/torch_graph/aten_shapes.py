@@ -28,7 +28,12 @@ def _reshape(w: Writer, x: Value, **_: Any) -> Value:
 
 
 def _view(w: Writer, x: Value, **arguments: Any) -> Value:
-    """The same numbers in another shape; a view as another number format is a conversion."""
+    """The same numbers in another shape; a view as another number format is refused."""
+    if w.call.target == "view.dtype":
+        raise w.refused(
+            f"which reads the bits of numbers as {w.given.dtype}",
+            "That jumps and is not piecewise linear: convert them with to().",
+        )
     return _reshape(w, x) if prod(x.shape) == prod(w.given.shape) else identity(w, x, **arguments)
 
 

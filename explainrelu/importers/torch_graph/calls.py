@@ -12,9 +12,19 @@ import numpy.typing as npt
 
 from explainrelu.importers.operators.graph import Shape
 
-__all__ = ["Argument", "Call", "Constant", "Program", "Reference", "Tensor", "argument_name"]
+__all__ = [
+    "FORMATS",
+    "Argument",
+    "Call",
+    "Constant",
+    "Program",
+    "Reference",
+    "Tensor",
+    "argument_name",
+]
 
-_FORMATS = ("float64", "float32", "float16", "bfloat16")  # the finest first
+FORMATS = ("float64", "float32", "float16", "bfloat16")
+"""Number formats of real numbers, the finest first."""
 
 _RENAMED = {"self": "x", "input": "x", "min": "lower", "max": "upper", "ord": "order"}
 
@@ -149,8 +159,17 @@ class Program:
     def coarsest(self) -> str:
         """The number format of least precision that the computation goes through."""
         found = {tensor.dtype for call in self.needed for tensor in call.outputs}
-        known = [name for name in _FORMATS if name in found | {self.input.dtype}]
-        return known[-1] if known else _FORMATS[0]
+        return _coarsest(found | {self.input.dtype})
+
+    @property
+    def stored(self) -> str:
+        """The number format of least precision among the input and the constants."""
+        return _coarsest({self.input.dtype, *(str(c.value.dtype) for c in self.constants.values())})
+
+
+def _coarsest(found: set[str]) -> str:
+    known = [name for name in FORMATS if name in found]
+    return known[-1] if known else FORMATS[0]
 
 
 def _references(argument: Argument) -> Iterator[str]:

@@ -103,7 +103,9 @@ class _Names:
 
 
 def _in_place(call: Call) -> bool:
-    return call.name.endswith("_") and call.name != "detach_" and len(call.outputs) == 1
+    # the names of Python's operators, as __rshift__, end so too
+    changes = call.name.endswith("_") and not call.name.endswith("__") and call.name != "detach_"
+    return changes and len(call.outputs) == 1
 
 
 def _overwritten(call: Call) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from explainrelu.errors import ExplainReluError, ModelError, UnsupportedModelError
 from explainrelu.importers.operators.graph import Graph
 from explainrelu.importers.torch_graph.aten import ATEN
-from explainrelu.importers.torch_graph.calls import Argument, Call, Program, Reference
+from explainrelu.importers.torch_graph.calls import FORMATS, Argument, Call, Program, Reference
 from explainrelu.importers.torch_graph.folding import CREATED, FOLDED, in_format
 from explainrelu.importers.torch_graph.mutations import without_mutations
 from explainrelu.importers.torch_graph.refusals import refusal
@@ -29,13 +29,16 @@ _MISFITS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
 """What numpy and Python raise where the arguments of a call do not fit each other."""
 
 
-def graph_of(program: Program) -> Graph:
+def graph_of(program: Program, number_format: str | None = None) -> Graph:
     """The operator graph of a traced program.
 
     Parameters
     ----------
     program
         As ``exported.py`` or ``pt2_file.py`` made it.
+    number_format
+        The coarsest that values of the input may be converted to; that of the program's input
+        and constants by default.
 
     Returns
     -------
@@ -45,8 +48,8 @@ def graph_of(program: Program) -> Graph:
     Raises
     ------
     UnsupportedModelError
-        For an operator that is not piecewise linear, or not supported; the text names it with
-        the module path and the source line.
+        For an operator that is not piecewise linear, or not supported, and for one that rounds
+        values of the input; the text names it with the module path and the source line.
     TrainingModeError
         For dropout or batch norm as in training.
     ModelError
@@ -58,9 +61,11 @@ def graph_of(program: Program) -> Graph:
     """
     program = without_mutations(program)
     writer, values = Writer(), _given(program)
+    coarsest = number_format or program.stored
     for call in program.needed:
         writer.call = call
         for tensor, value in zip(call.outputs, _read(writer, call, values), strict=True):
+            _refuse_rounding(call, value, tensor.dtype, coarsest)
             values[tensor.name] = value
     output = values.get(program.output)
     if output is None or output.above is not None:
@@ -118,6 +123,17 @@ def _read(writer: Writer, call: Call, values: Mapping[str, Value | None]) -> Seq
         formats = [tensor.dtype for tensor in call.outputs]
         parts = zip([*given, *missing], formats, strict=True)
         return [_in_format(value, dtype) for value, dtype in parts]
+
+
+def _refuse_rounding(call: Call, value: Value | None, dtype: str, coarsest: str) -> None:
+    """Refuse values of the input in a number format that holds fewer numbers."""
+    if value is None or value.numbers is not None or value.above is not None:
+        return
+    if dtype not in FORMATS or FORMATS.index(dtype) > FORMATS.index(coarsest):
+        raise UnsupportedModelError(
+            f"{call.where} calls {call.target}, which rounds values of the input to {dtype}. A "
+            f"rounded value jumps and is not piecewise linear: keep it in {coarsest}."
+        )
 
 
 @contextmanager

@@ -91,6 +91,11 @@ def test_a_view_that_is_not_used_again_is_no_obstacle():
     ]
 
 
+def test_pythons_own_operators_change_nothing():
+    program = Program(X, {}, (call("__rshift__.Scalar", "x", "y"),), "y")
+    assert without_mutations(program) is program
+
+
 def test_a_parameter_that_changes_is_named():
     calls = (call("add_.Tensor", "p", "q"),)
     program = Program(X, {"p": Constant(np.ones(2), "net.calls")}, calls, "q")
