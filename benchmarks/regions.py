@@ -27,7 +27,7 @@ NETWORKS = {
     "6-16-16": (35_227, [6, 16, 16, 1]),
 }
 GROWING = [[5, n, n, 1] for n in (8, 12, 16, 20, 28, 36)]
-RELUCENT_REGIONS = 1_000  # as many as it is asked for; its rate falls slowly with the count
+RELUCENT_REGIONS = 1_000  # as many as it is asked for at most
 
 OURS = """
 import json, resource, sys, time
