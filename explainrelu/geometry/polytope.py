@@ -152,7 +152,11 @@ class Polytope:
         return self.inscribed_ball(tolerances=tolerances).radius > tolerances.inradius
 
     def irredundant(
-        self, inside: FloatArray | None = None, *, tolerances: Tolerances = DEFAULT_TOLERANCES
+        self,
+        inside: FloatArray | None = None,
+        *,
+        by_programs: bool = False,
+        tolerances: Tolerances = DEFAULT_TOLERANCES,
     ) -> IntArray:
         """The half-spaces that matter: dropping any one of them would enlarge the polytope.
 
@@ -160,6 +164,9 @@ class Polytope:
         ----------
         inside : (n_inputs,)
             A point of the polytope; the Chebyshev centre where none is given.
+        by_programs
+            Whether linear programs alone decide what rays do not: for a check that must not use
+            the walks that the search for regions is made of.
 
         Returns
         -------
@@ -171,7 +178,8 @@ class Polytope:
         Notes
         -----
         Rays from ``inside`` prove most facets outright (the first hyperplane a ray meets is
-        one); a linear program decides each of the rest, warm from the one before.
+        one); a linear program decides each of the rest, warm from the one before, or in a
+        polytope of many half-spaces a compiled walk.
         """
         self._check_size()
         scaled = self._scaled(tolerances)
@@ -185,7 +193,7 @@ class Polytope:
         weight, bound = scaled.weight[kept], scaled.bound[kept]
         start = self._to_scaled(scaled, inside)
         needed = _hit_by_rays(weight, bound, start, tolerances.redundancy)
-        if weight.size > _MANY and weight.shape[1] <= _FEW_INPUTS:
+        if weight.size > _MANY and weight.shape[1] <= _FEW_INPUTS and not by_programs:
             _walk(weight, bound, start, needed, tolerances)
         else:
             _decide_the_rest(weight, bound, needed, tolerances)

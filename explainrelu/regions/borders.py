@@ -284,7 +284,8 @@ def _by_programs(
         if room[i] <= tolerances.inradius:
             continue
         polytope = Polytope(rows[i], ends[i], cube)
-        for unit in polytope.irredundant(centre[i], tolerances=tolerances):
+        facets = polytope.irredundant(centre[i], by_programs=True, tolerances=tolerances)
+        for unit in facets:
             point = _middle_of_border(rows[i], ends[i], int(unit), tolerances)
             if point is None:
                 n_thin += 1

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from explainrelu.certificate import Exactness, Status
 from explainrelu.errors import ArgumentError, InputTypeError
+from explainrelu.geometry import polytope
 from explainrelu.geometry.box import Box
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 from explainrelu.network.patterns import activation_patterns
@@ -294,3 +295,18 @@ def test_points_are_looked_up_in_the_network_the_set_is_held_against():
     found = enumerate_regions(other(0), Box([-2.0, -2.0], [2.0, 2.0]))
     checks = {check.name: check for check in certify(found, network=other(1)).checks}
     assert checks["drawn points lie in one region"].status is not Status.HOLDS
+
+
+def test_borders_are_not_found_by_the_walks_that_the_search_is_made_of(monkeypatch):
+    rng = np.random.default_rng(0)
+    network = ReluNetwork.from_weights(
+        [rng.normal(size=(5, 7)), rng.normal(size=(1, 5))], [rng.normal(size=5), [0.0]]
+    )
+    found = enumerate_regions(network, Box([-1.0] * 7, [1.0] * 7))
+
+    def walk(*_: object) -> None:
+        raise AssertionError("the certificate walked")
+
+    monkeypatch.setattr(polytope, "_MANY", 0)  # as if every polytope were a large one
+    monkeypatch.setattr(polytope, "_walk", walk)
+    assert certify(found, n_samples=200).holds
