@@ -133,7 +133,7 @@ def _number(name: str, value: str) -> float:
 def _summary(found: RegionSet, read: Loaded, seconds: float) -> str:
     lines = [
         f"{len(found):,} linear regions {found.found_by}, in {seconds:.1f} s",
-        "complete: no other full-dimensional region meets the box"
+        "complete: no other region thicker than the tolerance meets the box"
         if found.complete
         else f"not complete: {found.stopped}",
     ]

@@ -79,7 +79,8 @@ def enumerate_regions(
     -------
     RegionSet
         In the order of the search, each with a point inside it. ``complete`` says whether these
-        are all full-dimensional regions of the box; where it is False ``stopped`` says why.
+        are all regions of the box that are thicker than the tolerance; where it is False
+        ``stopped`` says why.
 
     Raises
     ------
@@ -89,7 +90,8 @@ def enumerate_regions(
     Notes
     -----
     Exact up to float64 rounding: the search splits wherever a neuron reaches beyond the tolerance
-    on both sides, and each leaf is one region. A region thinner than the tolerance may be missed.
+    on both sides, and each leaf is one region. A region thinner than the tolerance may be missed
+    without being counted in ``skipped``; :func:`certify` then need not hold.
     Carried units never split. Cost: about five walks of a warm simplex a region, of one or two
     pivots each, a pivot being O(m d) for the ``m`` borders on the way to it. Memory beyond the
     result does not grow with the number of regions.

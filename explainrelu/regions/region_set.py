@@ -61,7 +61,7 @@ class RegionSet:
     domain
         The box over which they were found.
     complete
-        Whether no other full-dimensional region meets the domain.
+        Whether no other region that is thicker than the tolerance meets the domain.
     found_by
         How they were found, in words.
     counts : (n_regions,)
@@ -69,7 +69,8 @@ class RegionSet:
     rows : (n_samples,)
         For each row of the data the position of its region (empty without data).
     skipped
-        Regions met and left out because they are thinner than the tolerance.
+        Regions met and left out because they are thinner than the tolerance; others that thin
+        may never have been met.
     stopped
         Why a search ended before it was done; "" where it was done or none was made.
     keys : (n_regions,)
