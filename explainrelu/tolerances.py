@@ -36,6 +36,10 @@ class Tolerances:
     inradius
         A polytope whose inscribed radius, in a domain scaled to ``[-1, 1]``, is at most
         this is reported as not full-dimensional.
+    splitting
+        A neuron splits a polytope, in the domain scaled to ``[-1, 1]``, where it reaches farther
+        than this into both sides. What lies between this and ``inradius`` is counted; what is
+        thinner than this cannot be told from rounding.
 
     Examples
     --------
@@ -53,6 +57,7 @@ class Tolerances:
     feasibility: float = 1e-9
     redundancy: float = 1e-9
     inradius: float = 1e-9
+    splitting: float = 1e-12
 
 
 DEFAULT_TOLERANCES = Tolerances()

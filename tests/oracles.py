@@ -7,6 +7,7 @@ sum of :class:`fractions.Fraction`, so that a boundary is hit exactly or not at 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from itertools import product
+from math import hypot, inf
 
 import numpy as np
 
@@ -159,10 +160,18 @@ Corners = dict[tuple[Fraction, ...], set[tuple[Fraction, ...]]]
 def regions_exact(
     network: ReluNetwork, lower: Sequence[Number], upper: Sequence[Number]
 ) -> set[tuple[bool, ...]]:
-    """The patterns of all full-dimensional regions of a box, relative to its free inputs.
+    """The patterns of all full-dimensional regions of a box, relative to its free inputs."""
+    return set(region_widths_exact(network, lower, upper))
+
+
+def region_widths_exact(
+    network: ReluNetwork, lower: Sequence[Number], upper: Sequence[Number]
+) -> dict[tuple[bool, ...], float]:
+    """The regions of a box by their patterns, with the least width across one of their faces.
 
     A unit that is positive at one vertex of a polytope and negative at another cuts it in two;
-    one that is nowhere positive is inactive, the others are active. All in Fractions.
+    one that is nowhere positive is inactive, the others are active. All in Fractions; the width is
+    the largest distance of a vertex from the hyperplane of a face, in the inputs' own units.
     """
     low, high = exact(lower), exact(upper)
     free = [k for k in range(network.n_inputs) if low[k] != high[k]]
@@ -176,7 +185,22 @@ def regions_exact(
         [Fraction(int(k == i)) for i in free] + [Fraction(0) if k in free else low[k]]
         for k in range(network.n_inputs)
     ]
-    return {bits for bits, _ in _through_layers(network.layers, corners, inputs)}
+    parts = _through_layers(network.layers, corners, inputs)
+    return {bits: _width(part) for bits, part in parts}
+
+
+def _width(corners: Corners) -> float:
+    """The least over the faces of how far the vertices lie from one."""
+    faces = set().union(*corners.values())
+    return min(
+        (
+            float(max(abs(sum((a * v for a, v in zip(f, x, strict=False)), f[-1])) for x in corners))
+            / hypot(*(float(a) for a in f[:-1]))
+            for f in faces
+            if any(f[:-1])
+        ),
+        default=inf,
+    )
 
 
 def _through_layers(

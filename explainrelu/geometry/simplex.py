@@ -20,10 +20,11 @@ _FAR = 1e300  # farther than any row of a bounded polytope
 _GAIN = 1e-11  # least fall of the cost along an edge of a basis, whose rows have length 1
 _BLOCK = 1e-11  # least approach to a row along an edge, relative to the edge
 _TIE = 1e-13  # rows reached within this of each other: the steepest one is taken
+_OUTSIDE = 1e-12  # how far rounding may put a vertex beyond a row
 _SINGULAR = 1e-12  # smallest pivot of a basis
 
 
-@njit(cache=True, error_model="numpy", fastmath=_FAST)
+@njit(cache=True, error_model="numpy", fastmath=_FAST, inline="always")
 def find_edge(rows, s, m, d, basis, T, cost, direction, rate, reach, bland):
     """The edge along which ``cost @ x`` falls fastest, and the row that ends it.
 
@@ -37,16 +38,19 @@ def find_edge(rows, s, m, d, basis, T, cost, direction, rate, reach, bland):
         along ``direction``; ``leaving`` is -1 where no edge falls: the vertex is a minimum.
     """
     D = np.uint64(d)
-    leaving, most, lowest = -1, _GAIN, m
+    leaving, most, lowest = -1, 0.0, m
     for k in range(d):
-        gain = 0.0
+        gain, size = 0.0, 0.0
         for i in range(D):
             gain += cost[i] * T[k, i]
+            size += T[k, i] * T[k, i]
         if bland:
             if gain > _GAIN and basis[k] < lowest:
                 lowest, leaving = basis[k], k
-        elif gain > most:
-            most, leaving = gain, k
+        elif gain > _GAIN:
+            steep = gain * gain / size
+            if steep > most:
+                most, leaving = steep, k
     if leaving < 0:
         return -1, -1, 0.0
     left, size = np.uint64(leaving), 0.0
@@ -79,7 +83,7 @@ def find_edge(rows, s, m, d, basis, T, cost, direction, rate, reach, bland):
     return leaving, entering, max(length, 0.0)
 
 
-@njit(cache=True, error_model="numpy", fastmath=_FAST)
+@njit(cache=True, error_model="numpy", fastmath=_FAST, inline="always")
 def take_edge(rows, s, m, d, v, basis, T, direction, rate, leaving, entering, length):
     """Move to the vertex at the end of an edge that :func:`find_edge` found."""
     for i in range(np.uint64(d)):
@@ -91,7 +95,7 @@ def take_edge(rows, s, m, d, v, basis, T, direction, rate, leaving, entering, le
     basis[leaving] = entering
 
 
-@njit(cache=True, error_model="numpy", fastmath=_FAST)
+@njit(cache=True, error_model="numpy", fastmath=_FAST, inline="always")
 def replace_row(rows, row, d, T, leaving):
     """``T`` for the basis with the row at place ``leaving`` replaced by another one."""
     D, left, r = np.uint64(d), np.uint64(leaving), np.uint64(row)
@@ -111,16 +115,18 @@ def replace_row(rows, row, d, T, leaving):
                     T[k, i] -= alpha * T[left, i]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=_FAST)
 def slacks(rows, bound, m, d, x, s):
     """``s = b - A x``, and the least of them."""
-    least = np.inf
-    for i in range(m):
-        r = bound[i]
-        for k in range(d):
-            r -= rows[k, i] * x[k]
-        s[i] = r
-        least = min(least, r)
+    least, last = np.inf, np.uint64(m)
+    for i in range(last):
+        s[i] = bound[i]
+    for k in range(np.uint64(d)):
+        r = x[k]
+        for i in range(last):
+            s[i] -= rows[k, i] * r
+    for i in range(last):
+        least = min(least, s[i])
     return least
 
 
@@ -128,8 +134,8 @@ def slacks(rows, bound, m, d, x, s):
 def refactored(rows, bound, s, m, d, v, basis, T, work):
     """``T``, the vertex and its slacks anew from the basis, without the rounding of many steps.
 
-    Gauss-Jordan with row pivoting, O(d^3); ``work`` is (d, 2 d). Returns False, with nothing
-    changed but ``work``, where the basis is singular.
+    Gauss-Jordan with row pivoting, O(d^3); ``work`` is (d, 2 d). Returns False where the basis is
+    singular, or so nearly so that the vertex comes to lie outside.
     """
     for i in range(d):
         for k in range(d):
@@ -158,12 +164,12 @@ def refactored(rows, bound, s, m, d, v, basis, T, work):
         for k in range(d):
             T[k, i] = work[i, d + k]
             v[i] += work[i, d + k] * bound[basis[k]]
-    slacks(rows, bound, m, d, v, s)
+    sound = slacks(rows, bound, m, d, v, s) > -_OUTSIDE
     for i in range(m):
         s[i] = max(s[i], 0.0)
     for k in range(d):
         s[basis[k]] = 0.0
-    return True
+    return sound
 
 
 @njit(cache=True, error_model="numpy")

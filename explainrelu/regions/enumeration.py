@@ -10,7 +10,7 @@ from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
 from explainrelu.regions.observed import check_domain
 from explainrelu.regions.region_set import RegionSet
-from explainrelu.regions.search_run import Limits, Progress, Prune, SearchRun
+from explainrelu.regions.search.run import Limits, Progress, Prune, SearchRun
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["RegionCount", "count_regions", "enumerate_regions"]
@@ -71,9 +71,9 @@ def enumerate_regions(
     progress
         Called now and then with the number of regions found so far; True shows a bar.
     tolerances
-        ``inradius``: a border cuts where it reaches farther than this into both sides, and a
-        region whose inscribed ball is not larger is left out and counted in ``skipped``, both in
-        the box scaled to ``[-1, 1]``.
+        ``splitting``: a border cuts where it reaches farther than this into both sides.
+        ``inradius``: a region whose inscribed ball is not larger is left out and counted in
+        ``skipped``. Both in the box scaled to ``[-1, 1]``.
 
     Returns
     -------
@@ -89,11 +89,14 @@ def enumerate_regions(
 
     Notes
     -----
-    Exact up to float64 rounding: the search splits wherever a neuron reaches beyond the tolerance
-    on both sides, and each leaf is one region. A region thinner than the tolerance may be missed
-    without being counted in ``skipped``; :func:`certify` then need not hold.
-    Carried units never split. Cost: about five walks of a warm simplex a region, of one or two
-    pivots each, a pivot being O(m d) for the ``m`` borders on the way to it. Memory beyond the
+    Exact up to float64 rounding: the search splits wherever a neuron reaches beyond
+    ``splitting`` on both sides, and each leaf is one region. That a neuron does not cut is believed
+    by a dual bound alone, that it does by a point with room around it; what rounding leaves in
+    doubt is decided in fractions (up to ten free inputs; by HiGHS above). What is thinner than
+    ``splitting``, or than the rounding of the network's own sums, cannot be told from nothing and
+    is neither listed nor counted.
+    Carried units never split. Cost: about three to five walks of a warm simplex a region, of one or
+    two pivots each, a pivot being O(m d) for the ``m`` borders on the way to it. Memory beyond the
     result does not grow with the number of regions.
 
     References
@@ -116,10 +119,11 @@ def enumerate_regions(
     for chunk in run.chunks(n_jobs, progress):
         patterns.append(chunk.patterns)
         points.append(chunk.points)
-    witnesses = np.concatenate(points)
+    witnesses, found = np.concatenate(points), np.concatenate(patterns)
+    patterns.clear(), points.clear()  # a million regions need not lie in memory twice
     return RegionSet(
         network=network,
-        patterns=np.concatenate(patterns),
+        patterns=found,
         witnesses=witnesses,
         domain=domain,
         complete=not run.stopped,
@@ -162,5 +166,5 @@ def count_regions(
 
 def _network(model: Any, domain: Box) -> ReluNetwork:
     network = import_model(model)
-    check_domain(domain, network.n_inputs)
+    check_domain(domain, network.n_inputs, network.schema)
     return network

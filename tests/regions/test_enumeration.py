@@ -19,7 +19,8 @@ from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.patterns import activation_patterns, unpack
 from explainrelu.network.schema import InputSchema
 from explainrelu.regions.enumeration import count_regions, enumerate_regions
-from explainrelu.regions.search_tree import SearchNode, SearchTree
+from explainrelu.regions.search.records import SearchNode
+from explainrelu.regions.search.tree import SearchTree
 from explainrelu.regions.verification import certify
 from explainrelu.tolerances import DEFAULT_TOLERANCES
 from tests.oracles import regions_exact

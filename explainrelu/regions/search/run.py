@@ -13,8 +13,9 @@ from explainrelu.errors import ArgumentError
 from explainrelu.geometry.box import Box
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.patterns import activation_patterns
-from explainrelu.regions.region import LinearRegion
-from explainrelu.regions.search_tree import Found, SearchNode, SearchTree, Subtree
+from explainrelu.regions.search.records import Found, SearchNode, Subtree
+from explainrelu.regions.search.thin import thick_enough
+from explainrelu.regions.search.tree import SearchTree
 from explainrelu.tolerances import Tolerances
 
 __all__ = ["Limits", "Progress", "Prune", "SearchRun"]
@@ -24,7 +25,6 @@ Progress = Callable[[int], Any]
 
 _CHUNK = 1 << 14  # regions between two looks at the clock
 _CUTS = 8  # cuts at which a node becomes a part that another process may take
-_THIN = 20.0  # a point nearer than this many tolerances to a face is looked at by HiGHS
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class SearchRun:
                 warnings.simplefilter("ignore")
                 found.close()
         if tree.n_cut_off:
-            yield _Piece(Found.none(tree), 0, _cut_off(tree))
+            yield _Piece(Found.none(self.network), 0, _cut_off(tree))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,25 +157,18 @@ class _Job:
         for found in tree.regions(_CHUNK):
             yield self._piece(found)
             if self.until is not None and time() > self.until and not tree.finished:
-                yield _Piece(Found.none(tree), 0, "time_limit was reached")
+                yield _Piece(Found.none(self.network), 0, "time_limit was reached")
                 return
+        if tree.n_thin:
+            yield _Piece(Found.none(self.network), tree.n_thin, "")
         if tree.n_lost:
-            yield _Piece(Found.none(tree), 0, f"{tree.n_lost} node(s) could not be settled")
+            yield _Piece(Found.none(self.network), 0, f"{tree.n_lost} node(s) could not be settled")
         elif tree.n_cut_off:
-            yield _Piece(Found.none(tree), 0, _cut_off(tree))
+            yield _Piece(Found.none(self.network), 0, _cut_off(tree))
 
     def _piece(self, found: Found) -> _Piece:
         """The regions that are thick enough, with points in the box's own units."""
-        free = ~self.box.fixed
-        points = np.tile(self.box.centre, (found.n_regions, 1))
-        points[:, free] += self.box.half_width[free] * found.points
-        points = np.clip(points, self.box.lower, self.box.upper)
-        kept = np.ones(found.n_regions, dtype=np.bool_)
-        for i in np.flatnonzero(found.radii < _THIN * self.tolerances.inradius):
-            polytope = LinearRegion(self.network, found.patterns[i], self.box).polytope()
-            ball = polytope.inscribed_ball(tolerances=self.tolerances)
-            kept[i] = ball.radius > self.tolerances.inradius
-            points[i] = ball.centre if kept[i] else points[i]
+        kept, points = thick_enough(found, self.network, self.box, self.tolerances)
         return _Piece(found.replaced(points, kept, self.store), int((~kept).sum()), "")
 
 
