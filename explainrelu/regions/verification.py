@@ -332,10 +332,11 @@ class _Survey:
         claim = self._claim
         least = claim.tolerances.inradius
         detail = f"{claim.scope}; {self._n_empty} without inner points, {self._n_thin} too thin to "
-        detail += "tell; value: radius of the smallest ball found inside one, on the scaled domain"
+        detail += f"tell; the smallest ball found inside one has radius {self._room:.3g} on the "
+        detail += f"scaled domain, where {least:g} is too thin"
         status = _judged(self._n_empty, self._n_thin)
         name = "each region has inner points"
-        return Check(name, status, self._room, least, claim.exactness, detail)
+        return Check(name, status, float(self._n_empty), 0.0, claim.exactness, detail)
 
     def _map_check(self) -> Check:
         """Each map against the network, at an inner point and a step from it along each axis.
