@@ -408,20 +408,23 @@ def _held_at(
     names = schema.names
     if not isinstance(at, (Mapping, pd.Series)) or set(at.keys()) == set(names):
         return baseline_numbers(schema, at, numbers)
-    drawn = [names[position] for position in pair if names[position] in at]
+    levels: dict[Any, Any] = dict(at)
+    drawn = [names[position] for position in pair if names[position] in levels]
     if drawn:
         raise ArgumentError(
             f"at must hold columns that are not drawn, got {drawn[0]!r}, which is one of features. "
             "Leave it out of one of them."
         )
     held = np.array(baseline_numbers(schema, None, numbers))
-    for name, level in at.items():
+    for name, level in levels.items():
         inputs = list(schema.level_inputs(name, level).values())
         categorical = schema.column(name).kind is ColumnKind.CATEGORICAL
         held[names.index(name)] = inputs.index(1.0) if categorical else inputs[0]
     if not np.isfinite(held).all():
         odd = names[int(np.flatnonzero(~np.isfinite(held))[0])]
-        raise ArgumentError(f"at must hold columns at finite numbers, got {at[odd]} for {odd!r}.")
+        raise ArgumentError(
+            f"at must hold columns at finite numbers, got {levels[odd]} for {odd!r}."
+        )
     return held
 
 

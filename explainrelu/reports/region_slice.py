@@ -9,6 +9,7 @@ into its linear regions, without a grid.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
@@ -129,16 +130,16 @@ def two_columns(network: ReluNetwork, features: Sequence[str | int] | None) -> t
     return first, second
 
 
-def _position(network: ReluNetwork, feature: str | int) -> int:
+def _position(network: ReluNetwork, feature: Any) -> int:
     """Where a numeric column stands."""
     schema, names = network.schema, network.schema.names
-    if isinstance(feature, Integral) and feature not in names:
-        if not 0 <= feature < len(names):
+    if isinstance(feature, Integral):
+        if not 0 <= int(feature) < len(names):
             raise ArgumentError(
                 f"features must be names of columns or positions from 0 to {len(names) - 1}, got "
                 f"{feature}."
             )
-        feature = names[feature]
+        feature = names[int(feature)]
     kind = schema.column(str(feature)).kind
     if kind is not ColumnKind.NUMERIC:
         raise ArgumentError(

@@ -199,6 +199,23 @@ def test_regions_too_thin_to_tell_are_undecided():
     assert certify(without(listed, 1)).status is Status.UNDECIDED
 
 
+def test_volumes_that_hang_on_the_tolerance_are_undecided():
+    # two borders that lie within some tolerances of each other, not quite parallel
+    rng = np.random.default_rng(0)
+    rng.integers(1, 5)
+    normal = rng.normal(size=4)
+    normal /= np.linalg.norm(normal)
+    across = rng.normal(size=4)
+    weight = np.vstack([normal, normal + 4e-9 * 0.3 * rng.normal(size=4), across])
+    network = ReluNetwork.from_weights([weight, np.ones((1, 3))], [[0.1, 0.1 + 4e-9, 0.2], [0.0]])
+    regions = enumerate_regions(network, cube(4))
+    certificate = certify(regions)
+    assert certificate.status is Status.UNDECIDED
+    [volumes] = [check for check in certificate.checks if "volumes" in check.name]
+    assert "by a finer tolerance: too thin to tell" in volumes.detail
+    assert certify(without(regions, 0)).status is Status.FAILS
+
+
 def test_units_that_follow_across_a_border_take_the_side_they_have_there():
     # |x| is zero at x = 0 and positive on both sides; relu(x) is nothing on one of them
     network = ReluNetwork.from_weights(
