@@ -148,6 +148,8 @@ class RegionMapDisplay:
         """
         network = import_model(model, X, tolerances=tolerances)
         _check_response(network, response)
+        if not margin >= 0:
+            raise ArgumentError(f"margin must be at least 0, got {margin}.")
         pair, numbers = two_columns(network, features), network.schema.numbers(X)
         points = numbers[:, pair]
         centre = _held_at(network.schema, at, pair, numbers)
@@ -161,7 +163,7 @@ class RegionMapDisplay:
             score_name=_meaning(view, name, response),
             view=view,
             points=points,
-            labels=None if y is None else np.asarray(y).astype(str).reshape(-1),
+            labels=None if y is None else _labels(y, len(points)),
             response=response,
         )
         return display.plot(ax=ax, **options)
@@ -426,6 +428,15 @@ def _held_at(
             f"at must hold columns at finite numbers, got {levels[odd]} for {odd!r}."
         )
     return held
+
+
+def _labels(y: Any, n_samples: int) -> "np.ndarray[Any, Any]":
+    labels = np.asarray(y).astype(str).reshape(-1)
+    if labels.size != n_samples:
+        raise ArgumentError(
+            f"y must have one class a row of X, {n_samples}, got {labels.size}. Take the same rows."
+        )
+    return labels
 
 
 def _limits(points: FloatArray, margin: float) -> FloatArray:

@@ -115,6 +115,16 @@ def test_unknown_response_is_refused():
         RegionMapDisplay.from_estimator(model, X, features=PETALS, response="probability")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [({"margin": -0.1}, "margin must be at least 0, got -0.1"), ({"y": [0]}, "one class a row")],
+)
+def test_a_map_of_wrong_numbers_is_refused(wrong, match):
+    network = ReluNetwork.from_weights([[[1.0, 0.0]], [[3.0]]], [[0.0], [0.0]])
+    with pytest.raises(ArgumentError, match=match):
+        RegionMapDisplay.from_estimator(network, [[-1.0, 0.0], [1.0, 2.0]], **wrong)
+
+
 def test_ranking_display_shows_the_largest_at_the_top():
     model, X, _ = models.loans()
     display = RankingDisplay.from_estimator(model, X, max_features=4)
