@@ -113,7 +113,9 @@ class Box:
         Raises
         ------
         ArgumentError
-            Where the box does not hold that level or number.
+            Where the box does not hold that level or number, or the column has no such level.
+        ColumnsError
+            Where there is no such column.
         """
         lower, upper = self.lower.copy(), self.upper.copy()
         for name, level in levels.items():
