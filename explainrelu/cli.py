@@ -370,7 +370,11 @@ def regions(console: "Console", **options: Any) -> bool:
     option(
         "Result", "--feature", "features", multiple=True, metavar="COLUMN",
         help="A column to draw, given twice; the others are held at their means and most frequent "
-        "levels.",
+        "levels, or where --at says.",
+    ),
+    option(
+        "Result", "--at", "fixed", multiple=True, metavar="COLUMN=VALUE",
+        help="Hold another column at a level or number. Repeat it for several.",
     ),
     option(
         "Result", "--colour", metavar="WHAT", default="regions", show_default=True,
@@ -386,7 +390,7 @@ def map_(console: "Console", **options: Any) -> bool:
     """Draw the linear regions over two columns, with the decision boundary."""
     from explainrelu.command_line.mapping import draw_map
 
-    names = ("features", "colour")
+    names = ("features", "fixed", "colour")
     return draw_map(
         _reads(options), console, options["path"], **{name: options[name] for name in names}
     )

@@ -465,7 +465,9 @@ def test_a_search_that_stops_says_so(files: Path) -> None:
         (("--at", "petal length (cm)=long"), "takes a number, got 'long'"),
         (("--at", "colour=red"), "No column is called 'colour'"),
         (("--at", "petal length (cm)=99"), "lies outside the box"),
+        (("--at", "petal width (cm)=1", "--at", "petal width (cm)=2"), "holds a column once"),
         (("--max-regions", "0"), "max_regions must be a whole number of at least 1"),
+        (("--jobs", "0"), "--jobs takes a number of processes"),
     ],
 )
 def test_a_search_that_cannot_be_made_is_refused(
@@ -482,6 +484,34 @@ def test_map_draws_a_picture(files: Path, tmp_path: Path, colour: str) -> None:
     result = run(files, "map", *IRIS, *features, "--colour", colour, "-o", target)
     assert result.exit_code == 0, result.stderr
     assert target.read_text(encoding="utf-8").lstrip().startswith("<?xml")
+
+
+def test_a_map_holds_columns_where_it_is_told_to(files: Path, tmp_path: Path) -> None:
+    features = ("--feature", "petal length (cm)", "--feature", "petal width (cm)")
+    plain, held = (
+        run(files, "map", *IRIS, *features, *at, "-o", tmp_path / "map.png", "--json").stdout
+        for at in ((), ("--at", "sepal length (cm)=7.9"))
+    )
+    assert json.loads(plain)["n_regions"] != json.loads(held)["n_regions"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "A map has two columns: give --feature twice, of sepal length (cm)"),
+        (("--feature", "sepal length (cm)"), "give --feature twice"),
+        (("--feature", "petal length (cm)", "--feature", "colour"), "No column is called 'colour'"),
+        (("--feature", "petal length (cm)", "--feature", "petal width (cm)", "--colour", "red"),
+         "--colour takes regions, score or a numeric column"),
+        (("--feature", "petal length (cm)", "--feature", "petal width (cm)",
+          "--at", "petal width (cm)=1"), "which is one of features"),
+    ],
+)  # fmt: skip
+def test_a_map_that_cannot_be_drawn_is_refused(
+    files: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    assert words in refusal(run(files, "map", *IRIS, *arguments, "-o", tmp_path / "map.png"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_map_of_another_kind_of_file_is_refused(files: Path, tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ def regions(
     proof: bool,
 ) -> bool:
     """Every region of the box around the rows; with ``proof`` also a certificate."""
+    if n_jobs == 0:
+        raise ArgumentError("--jobs takes a number of processes, or -1 for all cores, got 0.")
     write = None if path is None else table_writer(path)
     read = loaded(inputs)
     network = read.network
@@ -76,7 +78,13 @@ def regions(
 
 
 def draw_map(
-    inputs: Inputs, console: Console, path: Path, *, features: Sequence[str], colour: str
+    inputs: Inputs,
+    console: Console,
+    path: Path,
+    *,
+    features: Sequence[str],
+    fixed: Sequence[str],
+    colour: str,
 ) -> bool:
     """The regions over two columns, drawn into a picture file."""
     if path.suffix not in _PICTURES:
@@ -86,19 +94,45 @@ def draw_map(
     output = inputs.score
     if output is not None and not isinstance(output, str):
         raise ArgumentError("A map shows one score: give --class once.")
+    _check_map(read.network.schema, features, colour)
     display = RegionMapDisplay.from_estimator(
         read.network,
         read.rows,
         read.target,
         features=features or None,
+        at=_levels(read.network.schema, fixed) or None,
         response=colour,
         output=output,
     )
     write_folder(path.parent, {path.name: partial(_drawn, display.figure_, path.suffix[1:])})
     console.note(read.note)
-    console.say(f"{len(display.pieces):,} regions in the plane; wrote {path}.")
+    console.say(f"{_counted(len(display.pieces), 'region')} in the plane; wrote {path}.")
     console.data({"n_regions": len(display.pieces), "file": str(path)})
     return console.holds(read.network.certificate)
+
+
+def _check_map(schema: InputSchema, features: Sequence[str], colour: str) -> None:
+    """Refuse what cannot be drawn in the words of the command line."""
+    numeric = [c.name for c in schema.columns if c.kind is ColumnKind.NUMERIC]
+    known = ", ".join(numeric[:8]) + (", ..." if len(numeric) > 8 else "")
+    given = features or schema.names
+    if len(given) != 2 or given[0] == given[1]:
+        got = f"got {', '.join(features)}" if features else "got none"
+        raise ArgumentError(
+            f"A map has two columns: give --feature twice, of {known}; {got}. The others are held, "
+            "at their means and most frequent levels or where --at says."
+        )
+    for name in given:
+        kind = schema.column(name).kind
+        if kind is not ColumnKind.NUMERIC:
+            raise ArgumentError(
+                f"--feature takes a numeric column ({known}), got {name!r}, which is {kind}. "
+                f"--at {name}=LEVEL holds it at a level."
+            )
+    if colour not in ("regions", "score", *numeric):
+        raise ArgumentError(
+            f"--colour takes regions, score or a numeric column ({known}), got {colour!r}."
+        )
 
 
 def _drawn(figure: Any, kind: str, draft: Path) -> None:
@@ -113,6 +147,8 @@ def _levels(schema: InputSchema, fixed: Sequence[str]) -> dict[str, Any]:
         if not equals:
             raise ArgumentError(f"--at takes COLUMN=LEVEL, got {text!r}.")
         column = schema.column(name)
+        if name in found:
+            raise ArgumentError(f"--at holds a column once, got {name!r} twice.")
         known = {level_text(level): level for level in column.levels}
         if value in known:
             found[name] = known[value]
@@ -132,7 +168,7 @@ def _number(name: str, value: str) -> float:
 
 def _summary(found: RegionSet, read: Loaded, seconds: float) -> str:
     lines = [
-        f"{len(found):,} linear regions {found.found_by}, in {seconds:.1f} s",
+        f"{_counted(len(found), 'linear region')} {found.found_by}, in {seconds:.1f} s",
         "complete: no other region thicker than the tolerance meets the box"
         if found.complete
         else f"not complete: {found.stopped}",
@@ -140,5 +176,10 @@ def _summary(found: RegionSet, read: Loaded, seconds: float) -> str:
     if found.skipped:
         lines.append(f"{found.skipped:,} thinner than the tolerance left out")
     visited, inside = int((found.counts > 0).sum()), int(found.counts.sum())
-    lines.append(f"{visited:,} of them are visited by {inside:,} of {len(read.rows):,} rows")
+    are = "is" if visited == 1 else "are"
+    lines.append(f"{visited:,} of them {are} visited by {inside:,} of {len(read.rows):,} rows")
     return folded("\n".join(lines))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -89,7 +89,7 @@ def _of_a_box(model: Any, domain: Box | None, tolerances: Tolerances) -> RegionS
             "converted model, convert(model, X), brings its regions with it."
         )
     network = import_model(model, tolerances=tolerances)
-    check_domain(domain, network.n_inputs)
+    check_domain(domain, network.n_inputs, network.schema)
     if domain.fixed.all() and network.n_neurons:
         raise ArgumentError(
             "A single point spans no domain to state conditions in. Pass a Box with room in some "

@@ -42,18 +42,18 @@ class Box:
     upper: FloatArray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lower", frozen_floats(self.lower, 1, "lower"))
-        object.__setattr__(self, "upper", frozen_floats(self.upper, 1, "upper"))
+        for name in ("lower", "upper"):
+            object.__setattr__(self, name, _bounds(getattr(self, name), name))
         if self.lower.shape != self.upper.shape:
             raise ArgumentError(
                 f"lower and upper must be of equal length, got {self.lower.size} and "
-                f"{self.upper.size}."
+                f"{self.upper.size}. Give both bounds of every input."
             )
         if (self.lower > self.upper).any():
             worst = int(np.flatnonzero(self.lower > self.upper)[0])
             raise ArgumentError(
                 f"lower must not exceed upper, got {self.lower[worst]} > {self.upper[worst]} "
-                f"at input {worst}."
+                f"at input {worst}. Equal bounds hold an input fixed."
             )
         largest = np.finfo(np.float64).max
         if (self.upper / 2 - self.lower / 2 > largest / 2).any():
@@ -113,11 +113,18 @@ class Box:
         Raises
         ------
         ArgumentError
-            Where the box does not hold that level or number.
+            Where the box does not hold that level or number, or the column has no such level.
+        ColumnsError
+            Where there is no such column.
         """
         lower, upper = self.lower.copy(), self.upper.copy()
         for name, level in levels.items():
             for position, value in schema.level_inputs(name, level).items():
+                if position >= lower.size:
+                    raise ArgumentError(
+                        f"schema must be that of the box's {lower.size} inputs, got one that has "
+                        f"{name!r} at input {position}. Hand over the network's own schema."
+                    )
                 if not lower[position] <= value <= upper[position]:
                     raise ArgumentError(
                         f"{name}={level!r} lies outside the box, which holds input {position} "
@@ -155,3 +162,13 @@ class Box:
     def sample(self, n_samples: int, rng: np.random.Generator) -> FloatArray:
         """Points drawn evenly from the box: (n_samples, n_inputs)."""
         return rng.uniform(self.lower, self.upper, size=(n_samples, self.n_inputs))
+
+
+def _bounds(values: npt.ArrayLike, name: str) -> FloatArray:
+    try:
+        return frozen_floats(values, 1, name)
+    except ArgumentError as error:
+        raise ArgumentError(
+            f"{error} A box has one finite bound an input on either side; Box.from_data takes them "
+            "from rows."
+        ) from error

@@ -19,6 +19,9 @@ from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 __all__ = ["InscribedBall", "Polytope"]
 
 _RAYS_PER_INPUT = 32
+_WALKERS = 1024  # walks that are made side by side
+_STEPS = 8  # an input, after which the directions of walks are stretched anew
+_ROUNDS, _SETTLED = 40, 3  # of these steps at most, and so many after the stretch has settled
 _MOST = 2_000_000  # numbers in the half-spaces beyond which a linear program takes minutes
 _MANY = 20_000  # numbers in the half-spaces from which compiled walks are worth compiling
 _FEW_INPUTS = 256  # up to which a walk's step, which grows with their square, is a short one
@@ -251,6 +254,46 @@ class Polytope:
             [np.minimum(low, point), np.maximum(np.minimum(point + up, self.box.upper), point)]
         )
 
+    def sample(
+        self,
+        n_samples: int,
+        rng: np.random.Generator,
+        *,
+        tolerances: Tolerances = DEFAULT_TOLERANCES,
+    ) -> FloatArray:
+        """Points drawn about evenly from the polytope: (n_samples, n_inputs).
+
+        Each is the end of a hit-and-run walk of its own from the Chebyshev centre, whose directions
+        are stretched like the polytope.
+
+        Raises
+        ------
+        ArgumentError
+            Where the polytope has no inner points.
+
+        Notes
+        -----
+        Inside up to rounding; evenly only in the limit of long walks. Cost: one linear program and
+        O(n_free) steps, each O(n_samples n_halfspaces n_free).
+        """
+        ball, free = self.inscribed_ball(tolerances=tolerances), ~self.box.fixed
+        if ball.radius < 0.0 or (ball.radius == 0.0 and free.any()):
+            raise ArgumentError(
+                "A polytope must have inner points for some to be drawn, got one whose largest "
+                f"ball has radius {ball.radius:g}. is_full_dimensional tells such ones."
+            )
+        points = np.tile(self.box.centre, (n_samples, 1))
+        if free.any():
+            scaled = self._scaled(tolerances)
+            start = self._to_scaled(scaled, ball.centre)
+            walls = np.vstack([scaled.weight, np.eye(start.size), -np.eye(start.size)])
+            ends = np.concatenate([scaled.bound, np.ones(2 * start.size)])
+            for first in range(0, n_samples, _WALKERS):
+                part = slice(first, min(first + _WALKERS, n_samples))
+                walked = _hit_and_run(walls, ends, start, rng)[: part.stop - first]
+                points[part, free] += self.box.half_width[free] * walked
+        return np.clip(points, self.box.lower, self.box.upper)
+
     def _scaled(self, tolerances: Tolerances) -> _Scaled:
         free = ~self.box.fixed
         weight = self.weight[:, free] * self.box.half_width[free]
@@ -272,6 +315,30 @@ class Polytope:
         point = self.box.centre.copy()
         point[scaled.free] += self.box.half_width[scaled.free] * u
         return point
+
+
+def _hit_and_run(
+    rows: FloatArray, ends: FloatArray, start: FloatArray, rng: np.random.Generator
+) -> FloatArray:
+    """The ends of many walks in ``rows @ u <= ends`` from an inner point: (_WALKERS, n_free)."""
+    d = start.size
+    points, stretch, size, settled = np.tile(start, (_WALKERS, 1)), np.eye(d), -np.inf, 0
+    for _ in range(_ROUNDS):
+        for _ in range(_STEPS * d):
+            rays = rng.standard_normal(points.shape) @ stretch.T
+            slack, speed = np.maximum(ends - points @ rows.T, 0.0), rays @ rows.T
+            with np.errstate(divide="ignore", invalid="ignore"):
+                time = slack / speed
+            ahead = np.where(speed > 0, time, np.inf).min(axis=1)
+            behind = np.where(speed < 0, time, -np.inf).max(axis=1)
+            points = points + (behind + (ahead - behind) * rng.random(_WALKERS))[:, None] * rays
+        spread, axes = np.linalg.eigh(np.atleast_2d(np.cov(points, rowvar=False)))
+        spread = np.maximum(spread, np.finfo(np.float64).tiny)
+        stretch, before, size = axes * np.sqrt(spread), size, float(np.log(spread).sum())
+        settled += size - before < 0.2 * d  # as much as the figures of so many walks vary
+        if settled == _SETTLED:
+            break
+    return points
 
 
 def _without_doubles(scaled: _Scaled, tolerance: float) -> IntArray:

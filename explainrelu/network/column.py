@@ -105,6 +105,25 @@ class Column:
         """Whether every row has one of the levels: unknown ones are refused or were not seen."""
         return not self.ignores_unknown or self.lower == 1.0
 
+    def has_level_between(self, lower: FloatArray, upper: FloatArray) -> bool:
+        """Whether some value of the column has its inputs within bounds: (n_inputs,) each.
+
+        Every number is a value of a numeric column. Of a categorical one it is a level, one
+        indicator at 1 and the others at 0, or all at 0 where unknown levels are accepted; of an
+        ordinal one the code of a level, of an unknown one, or of what a missing value becomes.
+        """
+        if self.kind is ColumnKind.CATEGORICAL:
+            zero = (lower <= 0.0) & (upper >= 0.0)
+            others = (~zero).sum() - ~zero  # of each indicator, how many others cannot be 0
+            level = (lower <= 1.0) & (upper >= 1.0) & (others == 0)
+            return bool(level.any() or (self.ignores_unknown and zero.all()))
+        if self.kind is ColumnKind.ORDINAL:
+            unknown = (self.unknown_code,) if self.ignores_unknown else ()
+            filled = (self.fill,) if isinstance(self.fill, (int, float)) else ()
+            codes = np.array([*self.codes, *unknown, *filled], dtype=np.float64)
+            return bool(((codes >= lower) & (codes <= upper)).any())
+        return True
+
     def missing(self, values: "pd.Series[Any]") -> BoolArray:
         """Which values are missing in the pipeline's own sense: NaN, None or its marker."""
         if self.missing_marker is not None:

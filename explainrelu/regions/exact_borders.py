@@ -1,11 +1,15 @@
 """Inner points and borders of regions in exact rationals.
 
 Every weight and every coordinate in float64 is the fraction it stands for. An inner point of a
-region is one where every unit is strictly on the side of its bit, or zero throughout. Of a border
-a point near the one that was found is moved along one axis until the border's form is exactly
-zero; where all other forms that are zero there are multiples of it, the point lies in the border's
-relative interior, and the slopes of the preactivations along that axis tell, without rounding,
-which pattern holds beyond.
+region is one where every unit is strictly on the side of its bit, or inactive and zero throughout.
+Of a border a point near the one that was found is moved along one axis until the border's form is
+exactly zero; where all other forms that are zero there are multiples of it, the point lies in the
+border's relative interior, and the slopes of the preactivations along that axis tell, without
+rounding, which pattern holds beyond.
+
+A unit that float64 takes for zero throughout a region, because terms cancel, may be something of
+the size of a rounding in fractions, and have another bit. Where only such units make a difference
+nothing is said to be wrong, and nothing to be proven.
 """
 
 from collections.abc import Callable
@@ -19,8 +23,9 @@ from explainrelu.arrays import BoolArray, ByteArray, FloatArray, IntArray, dense
 from explainrelu.geometry.box import Box
 from explainrelu.network.exact import ExactArray, exact_forms
 from explainrelu.network.network import ReluNetwork
+from explainrelu.regions.borders import halfspaces_on_the_cube
 
-__all__ = ["BorderCount", "exact_borders"]
+__all__ = ["BorderCount", "active_but_zero", "exact_borders"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class BorderCount:
     n_unlisted
         Those that lead to a pattern which is not listed.
     n_doubtful
-        Those that could not be decided.
+        Those that could not be decided, and inner points that could not.
     n_outside
         Inner points that lie on a border or outside their region.
     """
@@ -62,7 +67,7 @@ def exact_borders(
     border_unit: IntArray,
     border_points: FloatArray,
     locate: Callable[[ByteArray], IntArray],
-) -> BorderCount:
+) -> tuple[BorderCount, ByteArray]:
     """Check inner points and borders of some regions.
 
     Parameters
@@ -77,6 +82,12 @@ def exact_borders(
     locate
         Finds packed patterns in the set, -1 where one is not listed.
 
+    Returns
+    -------
+    count
+    unlisted : (n_unlisted, n_bytes) uint8
+        The patterns that those borders lead to.
+
     Notes
     -----
     Cost: integer matrix products over the network for each region and each border, of the order
@@ -84,21 +95,45 @@ def exact_borders(
     """
     layers = [_ExactLayer.of(layer.weight, layer.bias, layer.rectified) for layer in network.layers]
     first = np.searchsorted(border_of, np.arange(bits.shape[0] + 1))
+    noise = halfspaces_on_the_cube(network, bits, box)[2]
     n_outside = n_doubtful = 0
     across = [np.zeros((0, bits.shape[1]), dtype=np.bool_)]
     for i, pattern in enumerate(bits):
         weight, bias = exact_forms(network, pattern)[0]
         forms = _Forms(weight, bias, np.where(pattern, 1, -1).astype(object), box)
-        n_outside += not forms.hold_strictly(centres[i])
+        astray = forms.astray(centres[i])
+        if astray.any() or not box.contains(centres[i][None])[0]:
+            only_noise = bool((astray <= noise[i]).all() and not forms.zero_but_active(centres[i]))
+            n_doubtful += only_noise
+            n_outside += not only_noise
         for e in range(first[i], first[i + 1]):
             found = forms.way_out(int(border_unit[e]), border_points[e])
             if found is None:
                 n_doubtful += 1
             else:
                 across.append(_pattern_beyond(layers, *found)[None])
-    packed = np.packbits(np.concatenate(across), axis=1)
-    n_unlisted = int((locate(packed) < 0).sum())
-    return BorderCount(border_of.size, n_unlisted, n_doubtful, n_outside)
+    beyond = np.concatenate(across)
+    lost = beyond[locate(np.packbits(beyond, axis=1)) < 0]
+    without_noise = lost & ~halfspaces_on_the_cube(network, lost, box)[2]
+    doubtful = (locate(np.packbits(without_noise, axis=1)) >= 0) & (lost != without_noise).any(
+        axis=1
+    )
+    unlisted = np.packbits(lost[~doubtful], axis=1)
+    n_doubtful += int(doubtful.sum())
+    return BorderCount(border_of.size, unlisted.shape[0], n_doubtful, n_outside), unlisted
+
+
+def active_but_zero(network: ReluNetwork, pattern: BoolArray, box: Box, point: FloatArray) -> bool:
+    """Whether a pattern calls a unit active that is exactly zero all over the region of a point.
+
+    Parameters
+    ----------
+    pattern : (n_neurons,)
+    point : (n_inputs,)
+    """
+    weight, bias = exact_forms(network, pattern)[0]
+    side = np.where(pattern, 1, -1).astype(object)
+    return _Forms(weight, bias, side, box).zero_but_active(point)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,13 +160,21 @@ class _Forms:
         """Integers with the signs of the preactivations on the side of the bits."""
         return (self.weight @ point + self.bias).integers * self.side
 
-    def hold_strictly(self, point: FloatArray) -> bool:
-        """Whether the point is in the box and no unit is zero there that is not zero throughout."""
-        free = ~self.box.fixed
+    def astray(self, point: FloatArray) -> BoolArray:
+        """Units not strictly on the side of their bit, unless inactive and zero throughout."""
         heights = self.at(ExactArray.of(point))
-        constant = (self.weight.integers[:, free] == 0).all(axis=1)
-        inside = np.where(constant, heights >= 0, heights > 0)
-        return bool(inside.all()) and bool(self.box.contains(point[None])[0])
+        right = (heights > 0) | (self._constant & (heights == 0) & (self.side < 0))
+        return np.asarray(~right.astype(np.bool_), dtype=np.bool_)
+
+    def zero_but_active(self, point: FloatArray) -> bool:
+        """Whether a unit that is zero throughout has the bit of an active one."""
+        heights = self.at(ExactArray.of(point))
+        return bool((self._constant & (heights == 0) & (self.side > 0)).any())
+
+    @property
+    def _constant(self) -> BoolArray:
+        weights = self.weight.integers[:, ~self.box.fixed]
+        return np.asarray((weights == 0).all(axis=1), dtype=np.bool_)
 
     def way_out(self, unit: int, point: FloatArray) -> tuple[ExactArray, ExactArray] | None:
         """A point in the relative interior of a unit's border, and an axis that leaves there."""

@@ -10,8 +10,10 @@ from explainrelu.arrays import ByteArray, FloatArray, IntArray
 from explainrelu.errors import ArgumentError, InputTypeError
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
+from explainrelu.network.column import ColumnKind, level_text
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.patterns import activation_patterns, pattern_keys
+from explainrelu.network.schema import InputSchema
 from explainrelu.regions.region_set import RegionSet
 
 __all__ = ["check_domain", "observed_regions", "regions_of_points"]
@@ -76,15 +78,22 @@ def regions_of_points(
     )
 
 
-def check_domain(domain: Any, n_inputs: int) -> None:
+def check_domain(domain: Any, n_inputs: int, schema: InputSchema | None = None) -> None:
     """Raise where ``domain`` is no box of so many inputs.
+
+    Parameters
+    ----------
+    schema
+        Where it is given, the box must also hold a level of each column that has levels. It may
+        hold more than the levels, being a relaxation of them.
 
     Raises
     ------
     InputTypeError
         For another type than :class:`Box`.
     ArgumentError
-        For another number of inputs.
+        For another number of inputs, for widths too small to compute with, and for a box beside
+        every level of a column.
     """
     if not isinstance(domain, Box):
         raise InputTypeError(
@@ -95,6 +104,42 @@ def check_domain(domain: Any, n_inputs: int) -> None:
         raise ArgumentError(
             f"The domain must have the network's {n_inputs} inputs, got {domain.n_inputs}. "
             "Box.from_data(X, schema=network.schema) makes one from raw rows."
+        )
+    _check_widths(domain)
+    if schema is not None:
+        _check_levels(domain, schema)
+
+
+def _check_widths(domain: Box) -> None:
+    """Widths whose squares float64 can still tell from zero, weighted by what a network has."""
+    least = float(np.finfo(np.float64).tiny) ** 0.25  # about 1e-77
+    thin = np.flatnonzero(~domain.fixed & (domain.half_width < least))
+    if thin.size:
+        raise ArgumentError(
+            f"The width of the domain must be zero or at least {2 * least:.0e}, got "
+            f"{2 * domain.half_width[thin[0]]:g} at input {thin[0]}. Equal bounds hold an input "
+            "fixed."
+        )
+
+
+def _check_levels(domain: Box, schema: InputSchema) -> None:
+    for column, start in zip(schema.columns, schema.starts[:-1], strict=True):
+        part = slice(int(start), int(start) + column.n_inputs)
+        lower, upper = domain.lower[part], domain.upper[part]
+        if column.has_level_between(lower, upper):
+            continue
+        shown = level_text(column.levels[0]) if column.levels else "..."
+        got = ", ".join(f"{a:g} to {b:g}" for a, b in zip(lower[:6], upper[:6], strict=True))
+        got += ", ..." if lower.size > 6 else ""
+        wanted = (
+            "one indicator at 1 and the others at 0"
+            if column.kind is ColumnKind.CATEGORICAL
+            else f"one of its codes, {', '.join(f'{code:g}' for code in column.codes[:6])}"
+        )
+        raise ArgumentError(
+            f"The domain must hold a level of column {column.name!r}, {wanted}, got bounds {got}: "
+            "no row lies there. Box.from_data(X, schema=network.schema) holds the levels of rows, "
+            f"and .at_levels(network.schema, {column.name}={shown!r}) fixes one."
         )
 
 

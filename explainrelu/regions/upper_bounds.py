@@ -109,7 +109,7 @@ def region_upper_bounds(
     """
     network = import_model(model)
     if domain is not None:
-        check_domain(domain, network.n_inputs)
+        check_domain(domain, network.n_inputs, network.schema)
     n_free = network.n_inputs if domain is None else int((~domain.fixed).sum())
     shapes = [_any_weights(layer) for layer in network.layers]
     known = _of_these_weights(network, domain, tolerances)

@@ -4,7 +4,7 @@ Unlike the records of this package a display is not frozen: ``plot`` leaves the 
 in ``ax_`` and ``figure_``, where people look for them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import ScoreView, Task
 from explainrelu.network.patterns import activation_patterns, affine_maps
+from explainrelu.network.schema import InputSchema
 from explainrelu.reports.numbers import counted
 from explainrelu.reports.region_slice import Piece, Plane, decide, two_columns
 from explainrelu.reports.statements import Direction, direction
@@ -90,10 +91,10 @@ class RegionMapDisplay:
         X: Any,
         y: Any = None,
         *,
-        features: Sequence[str] | None = None,
+        features: Sequence[str | int] | None = None,
+        at: Any = None,
         response: str = "regions",
         output: str | None = None,
-        baseline: Any = None,
         grid_resolution: int = 400,
         margin: float = 0.06,
         ax: Any = None,
@@ -111,15 +112,16 @@ class RegionMapDisplay:
         y : (n_samples,), optional
             Classes of the rows, told apart by colour.
         features
-            Two numeric columns, needed where there are more; the others are held.
+            Two numeric columns, by name or position, needed where there are more; the others are
+            held.
+        at
+            Where the others are held: a mapping of some columns to numbers or levels, or one raw
+            row. Columns that are not named stand at their mean or most frequent level over ``X``.
         response
             ``regions`` fills every region with a tint, of the winning class where there is one;
             ``score`` colours by the score; a numeric column by its coefficient in each region.
         output
             For ``score`` and a column: which raw output, the first by default.
-        baseline
-            One raw row at which the other columns are held: by default their means and most
-            frequent levels.
         grid_resolution
             Pixels a side for ``response="score"``. Borders are exact in any case.
         margin
@@ -131,8 +133,9 @@ class RegionMapDisplay:
 
         Raises
         ------
-        ArgumentError
-            For columns that are not two numeric ones, or an unknown response.
+        ArgumentError, ColumnsError
+            For columns that are not two numeric ones, an unknown response, or a column held at
+            what it cannot be.
 
         Examples
         --------
@@ -145,9 +148,11 @@ class RegionMapDisplay:
         """
         network = import_model(model, X, tolerances=tolerances)
         _check_response(network, response)
+        if not margin >= 0:
+            raise ArgumentError(f"margin must be at least 0, got {margin}.")
         pair, numbers = two_columns(network, features), network.schema.numbers(X)
         points = numbers[:, pair]
-        centre = baseline_numbers(network.schema, baseline, numbers)
+        centre = _held_at(network.schema, at, pair, numbers)
         plane = Plane(network, pair, _limits(points, margin), centre)
         name = output or network.outputs.names[0]
         view = network.outputs.view(name)
@@ -158,7 +163,7 @@ class RegionMapDisplay:
             score_name=_meaning(view, name, response),
             view=view,
             points=points,
-            labels=None if y is None else np.asarray(y).astype(str).reshape(-1),
+            labels=None if y is None else _labels(y, len(points)),
             response=response,
         )
         return display.plot(ax=ax, **options)
@@ -204,7 +209,7 @@ class RegionMapDisplay:
         )
         held = self.plane.network.schema.n_columns - 2
         if held:
-            words = f"{counted(held, 'other column')} held at the baseline"
+            words = f"{counted(held, 'other column')} held fixed"
             self.ax_.set_title(words, loc="left", fontsize="small")
         return self
 
@@ -396,6 +401,42 @@ def _axes(ax: Any, size: tuple[float, float]) -> tuple[Any, Any]:
 
         _, ax = pyplot.subplots(figsize=size, layout="constrained")
     return ax, ax.figure
+
+
+def _held_at(
+    schema: InputSchema, at: Any, pair: tuple[int, int], numbers: FloatArray
+) -> FloatArray:
+    """Where columns are held, one number a raw column."""
+    names = schema.names
+    if not isinstance(at, (Mapping, pd.Series)) or set(at.keys()) == set(names):
+        return baseline_numbers(schema, at, numbers)
+    levels: dict[Any, Any] = dict(at)
+    drawn = [names[position] for position in pair if names[position] in levels]
+    if drawn:
+        raise ArgumentError(
+            f"at must hold columns that are not drawn, got {drawn[0]!r}, which is one of features. "
+            "Leave it out of one of them."
+        )
+    held = np.array(baseline_numbers(schema, None, numbers))
+    for name, level in levels.items():
+        inputs = list(schema.level_inputs(name, level).values())
+        categorical = schema.column(name).kind is ColumnKind.CATEGORICAL
+        held[names.index(name)] = inputs.index(1.0) if categorical else inputs[0]
+    if not np.isfinite(held).all():
+        odd = names[int(np.flatnonzero(~np.isfinite(held))[0])]
+        raise ArgumentError(
+            f"at must hold columns at finite numbers, got {levels[odd]} for {odd!r}."
+        )
+    return held
+
+
+def _labels(y: Any, n_samples: int) -> "np.ndarray[Any, Any]":
+    labels = np.asarray(y).astype(str).reshape(-1)
+    if labels.size != n_samples:
+        raise ArgumentError(
+            f"y must have one class a row of X, {n_samples}, got {labels.size}. Take the same rows."
+        )
+    return labels
 
 
 def _limits(points: FloatArray, margin: float) -> FloatArray:

@@ -8,6 +8,8 @@ into its linear regions, without a grid.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 
@@ -100,32 +102,51 @@ class Plane:
         return self.network.forward(self.encoded(places)).reshape(n_pixels, n_pixels, -1)
 
 
-def two_columns(network: ReluNetwork, features: Sequence[str] | None) -> tuple[int, int]:
+def two_columns(network: ReluNetwork, features: Sequence[str | int] | None) -> tuple[int, int]:
     """Positions of the two columns a plane is made of.
+
+    Parameters
+    ----------
+    features
+        Two numeric columns, by name or by position; None where there are no others.
 
     Raises
     ------
-    ArgumentError
+    ArgumentError, ColumnsError
         Where they are not two different numeric columns, or not named although there are more.
     """
     schema = network.schema
     if features is None and schema.n_columns != 2:
         raise ArgumentError(
             f"A map needs two columns, got a model of {schema.n_columns}. Name two numeric ones, "
-            f"features=[{schema.names[0]!r}, ...]; the others are held at the baseline."
+            f"features=[{schema.names[0]!r}, ...]; the others are held."
         )
-    chosen = list(schema.names if features is None else features)
-    if len(chosen) != 2 or chosen[0] == chosen[1]:
-        raise ArgumentError(f"features must be two different columns, got {chosen}.")
-    for name in chosen:
-        kind = schema.column(name).kind
-        if kind is not ColumnKind.NUMERIC:
-            raise ArgumentError(
-                f"features must be numeric columns, got {name!r}, which is {kind}. Hold it at a "
-                "level with baseline= instead."
-            )
-    first, second = (schema.names.index(name) for name in chosen)
+    given = schema.names if features is None else features
+    if isinstance(given, str) or len(given) != 2:
+        raise ArgumentError(f"features must be two different columns, got {given!r}.")
+    first, second = (_position(network, feature) for feature in given)
+    if first == second:
+        raise ArgumentError(f"features must be two different columns, got {list(given)!r}.")
     return first, second
+
+
+def _position(network: ReluNetwork, feature: Any) -> int:
+    """Where a numeric column stands."""
+    schema, names = network.schema, network.schema.names
+    if isinstance(feature, Integral):
+        if not 0 <= int(feature) < len(names):
+            raise ArgumentError(
+                f"features must be names of columns or positions from 0 to {len(names) - 1}, got "
+                f"{feature}."
+            )
+        feature = names[int(feature)]
+    kind = schema.column(str(feature)).kind
+    if kind is not ColumnKind.NUMERIC:
+        raise ArgumentError(
+            f"features must be numeric columns, got {feature!r}, which is {kind}. Hold it at a "
+            "level instead: at={" + f"{feature!r}: ..." + "}."
+        )
+    return names.index(str(feature))
 
 
 def cut_plane(

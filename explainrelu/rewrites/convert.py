@@ -79,8 +79,8 @@ class ToThreeLayersOfBox(Transformation[ThreeLayerNetwork]):
     tolerances: Tolerances = DEFAULT_TOLERANCES
 
     def requires(self, network: ReluNetwork) -> None:
-        """The domain is a box of the network's inputs."""
-        check_domain(self.domain, network.n_inputs)
+        """The domain is a box of the network's inputs, and holds a level where there are levels."""
+        check_domain(self.domain, network.n_inputs, network.schema)
 
     def apply(self, network: ReluNetwork) -> ThreeLayerNetwork:
         """The three-layer network of the regions found, half-open by a point of the box."""

@@ -329,3 +329,36 @@ def test_a_polytope_keeps_its_own_read_only_arrays():
     weight[:] = 7.0
     assert polytope.weight.tolist() == [[1.0, 1.0]]
     assert not polytope.weight.flags.writeable
+
+
+@given(solid_polytopes())
+def test_samples_lie_inside(polytope):
+    points = polytope.sample(50, np.random.default_rng(0))
+    assert points.shape == (50, polytope.box.n_inputs)
+    assert polytope.contains(points).all()
+
+
+@pytest.mark.parametrize("width", [1.0, 1e-4, 1e-7])
+def test_samples_are_even_in_a_thin_strip_too(width):
+    # a simplex sum x <= 1 cut to a strip: the first input of a triangle has mean 1/3
+    weight = np.array([[1.0, 1.0, 0.0], [1.0, 0.0, -1.0], [-1.0, 0.0, 1.0]])
+    strip = Polytope(weight, [1.0, width, width], Box([0, 0, -2], [1, 1, 3]))
+    points = strip.sample(4000, np.random.default_rng(1))
+    assert points[:, :2].mean(axis=0) == pytest.approx([1 / 3, 1 / 3], abs=0.02)
+    share = (points[:, 2] > points[:, 0]).mean()
+    assert share == pytest.approx(0.5, abs=0.05)
+
+
+def test_samples_keep_fixed_inputs_and_repeat_with_the_generator():
+    polytope = Polytope([[1.0, 1.0]], [1.0], Box([0, 0.25], [1, 0.25]))
+    points = polytope.sample(30, np.random.default_rng(3))
+    assert (points[:, 1] == 0.25).all()
+    assert (points == polytope.sample(30, np.random.default_rng(3))).all()
+    assert Polytope([[1.0]], [1.0], Box([0.5], [0.5])).sample(2, np.random.default_rng(0)).size == 2
+
+
+@pytest.mark.parametrize("bound", [[0.5, -0.5], [0.5, -0.6]])
+def test_nothing_is_drawn_from_what_has_no_inner_points(bound):
+    flat = Polytope([[1.0, 0.0], [-1.0, 0.0]], bound, Box([0, 0], [1, 1]))
+    with pytest.raises(ArgumentError, match="must have inner points for some to be drawn"):
+        flat.sample(3, np.random.default_rng(0))

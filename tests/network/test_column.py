@@ -1,4 +1,5 @@
 import datetime
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -213,3 +214,41 @@ def test_a_column_knows_its_number_of_inputs():
 
 def test_the_missing_level_has_a_text():
     assert [level_text(level) for level in (None, True, 2, "a")] == ["missing", "True", "2", "a"]
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "held"),
+    [
+        ([0, 0], [1, 1], True),
+        ([0, 1], [0, 1], True),
+        ([-1, -1], [2, 2], True),
+        ([0, 0.5], [0.4, 1], True),
+        ([0, 0], [0, 0], False),
+        ([0, 0], [0.9, 0.9], False),
+        ([0.5, 0], [0.5, 1], False),
+        ([0.1, 0.1], [1, 1], False),
+        ([2, 0], [2, 0], False),
+    ],
+)
+def test_bounds_on_indicators_hold_a_level_where_one_can_be_1_and_the_others_0(lower, upper, held):
+    assert JOB.has_level_between(np.array(lower), np.array(upper)) is held
+
+
+def test_bounds_at_zero_hold_an_unknown_level_where_these_are_accepted():
+    ignoring = replace(JOB, ignores_unknown=True)
+    assert ignoring.has_level_between(np.zeros(2), np.zeros(2))
+    assert not ignoring.has_level_between(np.full(2, 0.1), np.full(2, 0.2))
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "held"), [(0, 0, True), (1.5, 9, True), (1.2, 2, False)]
+)
+def test_bounds_on_a_code_hold_a_level_where_they_hold_its_code(lower, upper, held):
+    assert SIZE.has_level_between(np.array([lower]), np.array([upper])) is held
+
+
+def test_bounds_on_a_code_hold_what_unknown_and_missing_values_become():
+    column = replace(SIZE, ignores_unknown=True, unknown_code=-1.0, imputes=True, fill=7.0)
+    assert column.has_level_between(np.array([-1.0]), np.array([-0.5]))
+    assert column.has_level_between(np.array([7.0]), np.array([7.0]))
+    assert AGE.has_level_between(np.array([0.3]), np.array([0.4]))

@@ -1,13 +1,16 @@
 """Every region of a box: exact oracles, closed formulas, published networks, limits."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 from functools import cache
-from itertools import combinations, pairwise, product
+from itertools import combinations, dropwhile, pairwise, product, takewhile
 from math import comb, factorial
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -326,6 +329,21 @@ def test_a_limit_on_time_returns_what_was_found(n_jobs):
     assert found.stopped in ("time_limit was reached", "max_regions=300000 was reached")
 
 
+@pytest.mark.slow
+def test_a_million_regions_of_a_search_without_end_take_seconds_and_little_memory():
+    tracemalloc.start()
+    try:
+        start = monotonic()
+        found = enumerate_regions(torch_network(10, 16, 16, 1), cube(10), max_regions=1_000_000)
+        seconds, peak = monotonic() - start, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (len(found), found.complete) == (1_000_000, False)
+    assert found.stopped == "max_regions=1000000 was reached"
+    assert seconds < 60
+    assert peak < 500_000_000
+
+
 def test_a_time_limit_that_is_not_reached_changes_nothing():
     found = enumerate_regions(torch_network(2, 16, 16, 1), cube(2), time_limit=600)
     assert (len(found), found.complete, found.stopped) == (127, True, "")
@@ -387,18 +405,17 @@ def test_a_pruning_rule_sees_the_layer_on_the_polytope():
     assert max(seen) < 1e-12
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the published networks are not here")
-@pytest.mark.parametrize(
-    ("name", "property_", "known"),
-    [
-        ("1_1", 3, 71_930),
-        ("1_1", 4, 19_143),
-        ("3_3", 3, 7_935),
-        ("2_2", 4, 4_500),
-        ("5_8", 3, 2_406),
-    ],
-)
-def test_published_networks_have_the_known_counts(name, property_, known):
+PUBLISHED = {
+    ("1_1", 3): 71_930,
+    ("1_1", 4): 19_143,
+    ("3_3", 3): 7_935,
+    ("2_2", 4): 4_500,
+    ("5_8", 3): 2_406,
+}
+
+
+def published(name: str, property_: int) -> tuple[ReluNetwork, Box]:
+    """A network of ACAS Xu and the input box of a published property."""
     pytest.importorskip("onnx")
     from explainrelu.importers.from_onnx import from_onnx
 
@@ -406,8 +423,74 @@ def test_published_networks_have_the_known_counts(name, property_, known):
     problem = json.loads((SHARED / "acasxu_properties.json").read_text())
     box = problem["properties"][f"property_{property_}"]
     network = from_onnx(folder / f"ACASXU_run2a_{name}_batch_2000.onnx")
-    found = count_regions(network, Box(box["input_lower"], box["input_upper"]))
-    assert (found.n_regions, found.complete) == (known, True)
+    return network, Box(box["input_lower"], box["input_upper"])
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the published networks are not here")
+@pytest.mark.parametrize(("problem", "known"), list(PUBLISHED.items()))
+def test_published_networks_have_the_known_counts(problem, known):
+    found = count_regions(*published(*problem))
+    assert (found.n_regions, found.complete, found.skipped) == (known, True, 0)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the published networks are not here")
+@pytest.mark.parametrize(
+    "problem",
+    [pytest.param(p, marks=[pytest.mark.slow] if n > 8_000 else []) for p, n in PUBLISHED.items()],
+)
+def test_published_networks_are_certified(problem):
+    certificate = certify(enumerate_regions(*published(*problem)))
+    assert certificate.holds
+    assert "all " in next(c.detail for c in certificate.checks if "borders" in c.name)
+
+
+def catalogued_order(path: Path, data: str) -> list[str]:
+    """The columns of the first network on ``data`` in CARLA's catalogue, in their order."""
+    lines = iter(path.read_text().split(f"\n{data}:\n")[1].splitlines())
+    found = list(
+        takewhile(lambda line: "- " in line, dropwhile(lambda line: "- " not in line, lines))
+    )
+    return [line.split("- ")[1].strip() for line in found]
+
+
+@cache
+def compas_network() -> tuple[ReluNetwork, Box]:
+    """CARLA's network of COMPAS rows scaled to [0, 1], and the box of its data."""
+    pytest.importorskip("onnx")
+    from explainrelu.importers.from_onnx import from_onnx
+
+    carla = SHARED / "nets" / "carla"
+    order = catalogued_order(carla / "mlmodel_catalog.yaml", "compas")
+    parts = [pd.read_csv(carla / "data" / f"compas_{part}.csv") for part in ("train", "test")]
+    rows = pd.get_dummies(pd.concat(parts))[order].astype(float)
+    scaled = (rows - rows.min()) / (rows.max() - rows.min())
+    return from_onnx(carla / "compas_ann.onnx", names=order), Box.from_data(scaled.to_numpy())
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the published networks are not here")
+@pytest.mark.parametrize(
+    ("misdemeanour", "other_race", "male"), [(0, 0, 0), (0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)]
+)
+def test_a_published_network_on_real_rows_is_complete_at_fixed_levels(
+    misdemeanour, other_race, male
+):
+    network, box = compas_network()
+    levels = {"c_charge_degree_M": misdemeanour, "race_Other": other_race, "sex_Male": male}
+    for recidivist in (0, 1):
+        fixed = box.at_levels(network.schema, two_year_recid=recidivist, **levels)
+        found = enumerate_regions(network, fixed)
+        assert (found.complete, found.skipped, int((~fixed.fixed).sum())) == (True, 0, 3)
+        assert certify(found, exact=True).holds
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the published networks are not here")
+def test_a_published_network_on_real_rows_says_that_a_limit_was_reached():
+    network, box = compas_network()
+    fixed = box.at_levels(network.schema, c_charge_degree_M=0, race_Other=0, sex_Male=1)
+    found = enumerate_regions(network, fixed, max_regions=100)
+    assert (len(found), found.complete) == (100, False)
+    assert found.stopped == "max_regions=100 was reached"
+    assert certify(found).holds  # of what it claims
 
 
 def test_a_box_of_another_dimension_is_refused():
@@ -443,6 +526,14 @@ def test_a_limit_below_one_region_is_refused(limit):
 def test_a_time_limit_that_is_none_is_refused(limit):
     with pytest.raises(ArgumentError, match="time_limit must be seconds above 0"):
         enumerate_regions(torch_network(2, 16, 16, 1), cube(2), time_limit=limit)
+
+
+def test_a_box_too_thin_to_compute_in_is_refused_and_one_of_a_rounding_is_not():
+    network = torch_network(2, 16, 16, 1)
+    with pytest.raises(ArgumentError, match="Equal bounds hold an input fixed"):
+        enumerate_regions(network, Box([-1, -1e-200], [1, 1e-200]))
+    thin = enumerate_regions(network, Box([-1, 1.0], [1, np.nextafter(1.0, 2.0)]))
+    assert certify(thin).holds
 
 
 def test_weights_that_are_no_numbers_are_refused():

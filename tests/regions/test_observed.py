@@ -1,10 +1,15 @@
 """The regions a data set visits, against patterns taken one row at a time."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 
+from explainrelu.errors import ArgumentError
+from explainrelu.geometry.box import Box
+from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import ReluNetwork
-from explainrelu.regions.observed import observed_regions, regions_of_points
+from explainrelu.network.schema import InputSchema
+from explainrelu.regions.observed import check_domain, observed_regions, regions_of_points
 from tests.oracles import pattern_exact
 from tests.strategies import networks_and_points
 
@@ -61,3 +66,33 @@ def test_keys_that_collide_do_not_merge_regions(monkeypatch):
     network = ReluNetwork.from_weights([[[1.0]], [[1.0]]], [[0.0], [0.0]])
     regions = observed_regions(network, [[-1.0], [2.0], [3.0]])
     assert regions.counts.tolist() == [2, 1]
+
+
+SCHEMA = InputSchema(
+    (
+        Column("age"),
+        Column("job", ColumnKind.CATEGORICAL, levels=("clerk", "nurse")),
+        Column("size", ColumnKind.ORDINAL, levels=("S", "M"), codes=(0.0, 1.0)),
+    )
+)
+
+
+@pytest.mark.parametrize("job", [([0, 0], [1, 1]), ([1, 0], [1, 0]), ([-1, -1], [2, 2])])
+def test_a_box_that_holds_a_level_of_every_column_is_a_domain(job):
+    check_domain(Box([20, *job[0], 0], [60, *job[1], 0.5]), 4, SCHEMA)
+
+
+@pytest.mark.parametrize("job", [([0, 0], [0, 0]), ([0, 0], [0.9, 0.9]), ([2, 0], [2, 0])])
+def test_a_box_beside_every_level_is_refused(job):
+    with pytest.raises(ArgumentError, match=r"a level of column 'job'.*at_levels\(.*job='clerk'"):
+        check_domain(Box([20, *job[0], 0], [60, *job[1], 1]), 4, SCHEMA)
+
+
+def test_a_box_beside_every_code_is_refused():
+    with pytest.raises(ArgumentError, match=r"column .size., one of its codes, 0, 1, got .*0.2 to"):
+        check_domain(Box([20, 0, 0, 0.2], [60, 1, 1, 0.8]), 4, SCHEMA)
+
+
+def test_a_width_that_vanishes_in_products_is_refused():
+    with pytest.raises(ArgumentError, match=r"zero or at least .*e-77, got 2e-300 at input 1"):
+        check_domain(Box([0, -1e-300], [1, 1e-300]), 2)

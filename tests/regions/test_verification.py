@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from explainrelu.certificate import Exactness, Status
 from explainrelu.errors import ArgumentError, InputTypeError
@@ -17,7 +18,7 @@ from explainrelu.regions.enumeration import enumerate_regions
 from explainrelu.regions.observed import regions_of_points
 from explainrelu.regions.region_set import RegionSet
 from explainrelu.regions.verification import certify
-from tests.strategies import relu_networks
+from tests.strategies import arrays, relu_networks
 
 
 def cube(n_inputs: int, half_width: float = 1.0) -> Box:
@@ -198,6 +199,23 @@ def test_regions_too_thin_to_tell_are_undecided():
     assert certify(without(listed, 1)).status is Status.UNDECIDED
 
 
+def test_volumes_that_hang_on_the_tolerance_are_undecided():
+    # two borders that lie within some tolerances of each other, not quite parallel
+    rng = np.random.default_rng(0)
+    rng.integers(1, 5)
+    normal = rng.normal(size=4)
+    normal /= np.linalg.norm(normal)
+    across = rng.normal(size=4)
+    weight = np.vstack([normal, normal + 4e-9 * 0.3 * rng.normal(size=4), across])
+    network = ReluNetwork.from_weights([weight, np.ones((1, 3))], [[0.1, 0.1 + 4e-9, 0.2], [0.0]])
+    regions = enumerate_regions(network, cube(4))
+    certificate = certify(regions)
+    assert certificate.status is Status.UNDECIDED
+    [volumes] = [check for check in certificate.checks if "volumes" in check.name]
+    assert "by a finer tolerance: too thin to tell" in volumes.detail
+    assert certify(without(regions, 0)).status is Status.FAILS
+
+
 def test_units_that_follow_across_a_border_take_the_side_they_have_there():
     # |x| is zero at x = 0 and positive on both sides; relu(x) is nothing on one of them
     network = ReluNetwork.from_weights(
@@ -310,3 +328,74 @@ def test_borders_are_not_found_by_the_walks_that_the_search_is_made_of(monkeypat
     monkeypatch.setattr(polytope, "_MANY", 0)  # as if every polytope were a large one
     monkeypatch.setattr(polytope, "_walk", walk)
     assert certify(found, n_samples=200).holds
+
+
+DEAD = ReluNetwork.from_weights(
+    [[[1.0, 1.0], [0.0, 0.0], [1.0, -1.0]], [[1.0, 1.0, -1.0]]], [[5.0, 0.0, 5.0], [0.0]]
+)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("bit", range(3))
+@pytest.mark.parametrize(
+    "box", [cube(2), Box([0.5, -1.0], [0.5, 1.0]), Box([0.5, 1.0], [0.5, 1.0])]
+)
+def test_a_flipped_pattern_of_the_only_region_is_found_out(bit, box, exact):
+    regions = enumerate_regions(DEAD, box)
+    assert len(regions) == 1
+    assert certify(regions, exact=exact).holds
+    flipped = altered(regions, patterns=regions.patterns ^ np.packbits(np.arange(3) == bit))
+    assert certify(flipped, exact=exact).status is Status.FAILS
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_rounding_leaves_of_terms_that_cancel_is_no_error_in_exact_rationals(seed):
+    # units and their scaled copies, subtracted again: zero in float64, not quite in fractions
+    rng = np.random.default_rng(seed)
+    weight, bias, scale = rng.normal(size=(3, 2)), rng.normal(size=3), rng.uniform(0.1, 3.0, 3)
+    twice = np.vstack([weight, weight * scale[:, None]])
+    mixed = rng.normal(size=(2, 3))
+    nought = np.hstack([mixed, -mixed / scale])
+    network = ReluNetwork.from_weights(
+        [twice, np.vstack([nought, rng.normal(size=(1, 6))]), np.ones((1, 3))],
+        [np.concatenate([bias, bias * scale]), [0.0, 0.0, 0.1], [0.0]],
+    )
+    regions = enumerate_regions(network, cube(2))
+    assert certify(regions).holds
+    assert certify(regions, exact=True).status is Status.UNDECIDED
+    if len(regions) > 1:
+        assert certify(without(regions, 0), exact=True).status is Status.FAILS
+
+
+@st.composite
+def sets_in_many_inputs(draw) -> RegionSet:
+    """Every region of a small integer network of one to eight inputs, some of them fixed."""
+    n_inputs = draw(st.integers(1, 8))
+    widths = [n_inputs, *draw(st.lists(st.integers(1, 4), min_size=1, max_size=2)), 1]
+    pairs = list(pairwise(widths))
+    network = ReluNetwork.from_weights(
+        [draw(arrays((out, into), integer=True)) for into, out in pairs],
+        [draw(arrays((out,), integer=True)) for _, out in pairs],
+    )
+    lower = draw(arrays((n_inputs,), integer=True))
+    wide = draw(st.lists(st.booleans(), min_size=n_inputs, max_size=n_inputs))
+    return enumerate_regions(network, Box(lower, lower + 2.0 * np.array(wide)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(sets_in_many_inputs(), st.booleans(), st.data())
+def test_in_any_dimension_a_set_holds_and_one_that_was_tampered_with_does_not(regions, exact, data):
+    def judged(found: RegionSet) -> Status:
+        return certify(found, exact=exact, n_samples=20).status
+
+    assert judged(regions) is Status.HOLDS
+    position = data.draw(st.integers(0, len(regions) - 1))
+    assert judged(without(regions, position)) is Status.FAILS
+    bit = data.draw(st.integers(0, regions.network.n_neurons - 1))
+    patterns = regions.patterns.copy()
+    patterns[position] ^= np.packbits(np.arange(regions.network.n_neurons) == bit)
+    assert judged(altered(regions, patterns=patterns)) is Status.FAILS
+    network = regions.network
+    moved = AffineMap(network.output.weight, network.output.bias + 1e-6)
+    found = certify(regions, network=replace(network, output=moved), exact=exact, n_samples=20)
+    assert found.status is Status.FAILS

@@ -86,13 +86,22 @@ def test_parts_are_of_the_class_that_the_model_predicts():
             assert (middle > 0) == bool(winner)
 
 
+def test_columns_are_taken_by_name_or_position():
+    model, X, _ = models.loans()
+    network = import_model(model, X)
+    assert two_columns(network, ["income", "age"]) == two_columns(network, (1, 0)) == (1, 0)
+
+
 @pytest.mark.parametrize(
     ("features", "match"),
     [
         (None, "needs two columns, got a model of 12"),
         (["age"], "two different columns"),
         (["age", "age"], "two different columns"),
-        (["age", "job"], "'job', which is categorical"),
+        ("ag", "two different columns, got 'ag'"),
+        ([0, "age"], "two different columns"),
+        ([0, 12], "positions from 0 to 11, got 12"),
+        (["age", "job"], "'job', which is categorical.*at="),
     ],
 )
 def test_columns_that_make_no_plane_are_refused(features, match):

@@ -111,6 +111,15 @@ def test_levels_are_fixed_by_the_box():
     )
 
 
+def test_a_box_beside_every_level_is_refused():
+    model, X, _ = models.loans()
+    schema = import_model(model).schema
+    box = Box.from_data(X.head(40), schema=schema)
+    upper = np.where(np.isin(np.arange(box.n_inputs), schema.groups["home"]), 0.0, box.upper)
+    with pytest.raises(ArgumentError, match="The domain must hold a level of column 'home'"):
+        convert(model, domain=Box(np.minimum(box.lower, upper), upper), max_regions=10)
+
+
 def test_a_converted_model_can_be_converted_again():
     once = convert(NETWORK, [[-1.0], [2.0]])
     assert convert(once, [[2.0]]).n_cells == 1
