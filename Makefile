@@ -43,6 +43,7 @@ docs: $(VENV)/.docs ## write the API pages to docs/api/
 format: $(VENV)/.test ## format the code and mend what the linter can
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+	@$(BIN)/python -m tests.compiled
 
 clean: ## remove what these commands made, except .venv
 	@rm -rf build demo-report dist docs/api .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache

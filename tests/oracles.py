@@ -191,16 +191,15 @@ def region_widths_exact(
 
 def _width(corners: Corners) -> float:
     """The least over the faces of how far the vertices lie from one."""
-    faces = set().union(*corners.values())
-    return min(
-        (
-            float(max(abs(sum((a * v for a, v in zip(f, x, strict=False)), f[-1])) for x in corners))
-            / hypot(*(float(a) for a in f[:-1]))
-            for f in faces
-            if any(f[:-1])
-        ),
-        default=inf,
-    )
+    faces = {face for on in corners.values() for face in on if any(face[:-1])}
+    return min((_farthest(face, corners) for face in faces), default=inf)
+
+
+def _farthest(face: tuple[Fraction, ...], corners: Corners) -> float:
+    """How far the vertices lie from the hyperplane of a face."""
+    *normal, constant = face
+    heights = (sum((a * v for a, v in zip(normal, x, strict=True)), constant) for x in corners)
+    return float(max(map(abs, heights))) / hypot(*map(float, normal))
 
 
 def _through_layers(

@@ -13,6 +13,8 @@ from explainrelu.geometry.simplex import find_edge, refactored, take_edge, verte
 
 __all__ = ["FACET", "REDUNDANT", "UNSETTLED", "facets_of_many"]
 
+COMPILED_WITH = "f5e49e060a401c7a"  # make format renews it
+
 REDUNDANT, FACET, UNSETTLED = -1, -2, -3
 """What is known of a row: implied by the others, a facet, or not decided by walking. A row that
 says the same as an earlier one has the number of that row."""

@@ -24,6 +24,8 @@ from explainrelu.arrays import BoolArray, FloatArray, IntArray
 
 __all__ = ["Shapes", "cut_cubes", "cut_vertices"]
 
+COMPILED_WITH = "ad3d5712b1ac4571"  # make format renews it
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shapes:

@@ -120,7 +120,7 @@ def enumerate_regions(
         patterns.append(chunk.patterns)
         points.append(chunk.points)
     witnesses, found = np.concatenate(points), np.concatenate(patterns)
-    patterns.clear(), points.clear()  # a million regions need not lie in memory twice
+    del patterns, points  # a million regions need not lie in memory twice
     return RegionSet(
         network=network,
         patterns=found,

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from explainrelu.certificate import Status
 from explainrelu.errors import ArchiveError, ArgumentError, InputTypeError
 from explainrelu.geometry.box import Box
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
@@ -26,7 +27,7 @@ from explainrelu.regions.search.records import SearchNode
 from explainrelu.regions.search.tree import SearchTree
 from explainrelu.regions.verification import certify
 from explainrelu.tolerances import DEFAULT_TOLERANCES
-from tests.oracles import regions_exact
+from tests.oracles import region_widths_exact, regions_exact
 from tests.strategies import arrays, relu_networks
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -83,6 +84,51 @@ def test_small_networks_have_exactly_the_regions_found_in_fractions(data):
     assert count_regions(network, box).n_regions == len(found)
 
 
+@st.composite
+def nearly_degenerate_networks(draw) -> ReluNetwork:
+    """Degenerate ones with weights moved by 1e-11 to 1e-7: slivers between borders, thin wedges."""
+    network = draw(degenerate_networks())
+    step = 10.0 ** draw(st.floats(-11.0, -7.0))
+    chain = [
+        Layer(
+            layer.weight + step * draw(arrays(layer.weight.shape, integer=True)),
+            layer.bias + step * draw(arrays(layer.bias.shape, integer=True)),
+            layer.rectified,
+        )
+        for layer in network.layers
+    ]
+    return replace(network, layers=tuple(chain))
+
+
+@settings(max_examples=60)
+@given(nearly_degenerate_networks())
+def test_regions_thinner_than_the_tolerance_are_counted(network):
+    # in one layer no sum of the network's own can blur what is there
+    network = arrangement(network.layers[0].weight, network.layers[0].bias)
+    box = cube(network.n_inputs, 2.0)
+    widths = region_widths_exact(network, box.lower, box.upper)
+    found = enumerate_regions(network, box)
+    missing = set(widths) - patterns_of(found)
+    assert found.complete
+    assert patterns_of(found) <= set(widths)
+    assert sum(widths[bits] > 1e-11 for bits in missing) <= found.skipped
+    assert all(widths[bits] < 1e-6 for bits in missing)
+
+
+@settings(max_examples=60)
+@given(nearly_degenerate_networks())
+def test_slivers_in_deep_networks_never_make_a_set_that_is_wrong(network):
+    found = enumerate_regions(network, cube(network.n_inputs, 2.0))
+    assert found.complete
+    assert certify(found, n_samples=10).status is not Status.FAILS
+
+
+def test_a_sliver_between_two_borders_is_counted_and_not_listed():
+    network = ReluNetwork.from_weights([[[1.0], [2.0]], [[0.0, 0.0]]], [[9.9e-11] * 2, [0.0]])
+    found = enumerate_regions(network, Box([-2.0], [2.0]))
+    assert (len(found), found.complete, found.skipped) == (2, True, 1)
+
+
 @settings(max_examples=40)
 @given(relu_networks(min_layers=1))
 def test_small_networks_of_any_weights_have_them_too(network):
@@ -96,11 +142,12 @@ def test_small_networks_of_any_weights_have_them_too(network):
     assert len(expected) - len(found) <= found.skipped or certify(found, n_samples=10).holds
 
 
+@pytest.mark.parametrize("exact_inputs", [0, 10], ids=["by HiGHS", "in fractions"])
 @settings(max_examples=40)
 @given(degenerate_networks())
-def test_every_decision_by_linear_programs_finds_the_same(network):
+def test_every_decision_made_otherwise_finds_the_same(exact_inputs, network):
     box = cube(network.n_inputs, 2.0)
-    tree = SearchTree(network, box, DEFAULT_TOLERANCES, budget=0)
+    tree = SearchTree(network, box, DEFAULT_TOLERANCES, budget=0, exact_inputs=exact_inputs)
     found = [part.patterns for part in tree.regions(1 << 10)]
     expected = enumerate_regions(network, box).patterns
     assert sorted(map(bytes, np.concatenate(found))) == sorted(map(bytes, expected))

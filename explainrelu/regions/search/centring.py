@@ -8,6 +8,8 @@ from explainrelu.regions.search.state import AGE, FAST, N_RECENTRED, N_ROWS
 
 __all__ = ["steady"]
 
+COMPILED_WITH = "20227f894853b58f"  # make format renews it
+
 _AGE = 100  # pivots after which a vertex is computed anew
 _NEAR = 1e-6  # a point closer than this to a face is moved
 _FLAT = 1e-12  # a row along which an axis moves less than this does not end its chord

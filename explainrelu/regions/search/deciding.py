@@ -31,6 +31,8 @@ from explainrelu.regions.search.state import (
 
 __all__ = ["cross_a_border", "decide", "survey"]
 
+COMPILED_WITH = "20227f894853b58f"  # make format renews it
+
 _ENOUGH = 100_000  # pivots within which a walk guarded against cycling must have ended
 _ROUNDING = 1e-15  # of a sum of multipliers times bounds, relative to the multipliers
 _LATE = 30  # pivots of one walk after which cycling is guarded against

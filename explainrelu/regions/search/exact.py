@@ -74,9 +74,7 @@ class _Vertex:
         edge = [-x for x in self.columns[k]]
         rates = [_dot(row, edge) for row in rows]
         length, entering = min(
-            (s / rate, i)
-            for i, (s, rate) in enumerate(zip(self.s, rates, strict=True))
-            if rate > 0
+            (s / rate, i) for i, (s, rate) in enumerate(zip(self.s, rates, strict=True)) if rate > 0
         )
         pivot = _dot(rows[entering], self.columns[k])
         left = [x / pivot for x in self.columns[k]]
@@ -106,10 +104,8 @@ def _lowest(rows: list[_Vector], vertex: _Vertex, cost: _Vector) -> _Vertex:
     return vertex
 
 
-def _crossing(
-    rows: list[_Vector], vertex: _Vertex, cost: _Vector, offset: Fraction
-) -> _Vertex:
-    """Where the walk back from a vertex beyond the border crosses it; the border is one more row."""
+def _crossing(rows: list[_Vector], vertex: _Vertex, cost: _Vector, offset: Fraction) -> _Vertex:
+    """Where the walk back from a vertex beyond the border crosses it, which is one more row."""
     up = [-x for x in cost]
     while True:
         k = vertex.falling(up)

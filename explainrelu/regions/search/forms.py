@@ -7,6 +7,8 @@ from explainrelu.regions.search.state import FAST, N_CANDIDATES, N_COMPOSED
 
 __all__ = ["NOTHING", "ROUNDING", "compose", "enter", "next_layer"]
 
+COMPILED_WITH = "621bafbb581b4934"  # make format renews it
+
 ROUNDING = 1e-15
 """What rounding changes in a sum, relative to the size of its terms."""
 
@@ -29,15 +31,12 @@ def compose(layers, bits, layer, d):
             w = weight[layer, i, j] * norm[before, j]
             if w == 0.0 or (rectified[before, j] and not bits[before, j]):
                 continue
-            size += abs(w) * (1.0 + abs(h[before, j]))
+            size += abs(w) * (_length(F, before, j, d) + abs(h[before, j]))
             error += abs(w) * blur[before, j]
             c += w * h[before, j]
             for k in range(d):
                 F[layer, i, k] += w * F[before, j, k]
-        length = 0.0
-        for k in range(d):
-            length += F[layer, i, k] * F[layer, i, k]
-        length = np.sqrt(length)
+        length = _length(F, layer, i, d)
         if length <= NOTHING * size:
             for k in range(d):
                 F[layer, i, k] = 0.0
@@ -48,6 +47,14 @@ def compose(layers, bits, layer, d):
         h[layer, i] = c / length
         norm[layer, i] = length
         blur[layer, i] = (error + ROUNDING * size) / length
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST, inline="always")
+def _length(F, layer, i, d):
+    length = 0.0
+    for k in range(d):
+        length += F[layer, i, k] * F[layer, i, k]
+    return np.sqrt(length)
 
 
 @njit(cache=True, error_model="numpy")

@@ -51,6 +51,8 @@ from explainrelu.regions.search.state import (
 
 __all__ = ["search"]
 
+COMPILED_WITH = "9066852280abdd75"  # make format renews it
+
 
 @njit(cache=True, error_model="numpy", fastmath=FAST, nogil=True)
 def search(layers, node, stack, output, thresholds, limit, budget, deepest, judged):
@@ -148,7 +150,7 @@ def _settled(node, layer):
 
 @njit(cache=True, error_model="numpy", inline="always")
 def _write(output, place, node, layers, d):
-    """A region: its pattern of all layers packed as :func:`numpy.packbits` packs it, and its ball."""
+    """A region: its ball, and its pattern packed as :func:`numpy.packbits` packs it."""
     for k in range(d):
         output.points[place, k] = node.p[k]
     output.radius[place] = node.radius[0]

@@ -1,4 +1,4 @@
-"""What a search hands over: regions found, a node as a caller sees it, a part for another process."""
+"""What a search hands over: regions, a node as a caller sees it, a part for another process."""
 
 from dataclasses import dataclass
 from typing import Any

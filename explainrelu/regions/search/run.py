@@ -24,7 +24,6 @@ Prune = Callable[[SearchNode], bool]
 Progress = Callable[[int], Any]
 
 _CHUNK = 1 << 14  # regions between two looks at the clock
-_CUTS = 8  # cuts at which a node becomes a part that another process may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         most, seconds = cast("Any", self.max_regions), cast("Any", self.time_limit)
-        if most is not None and not (isinstance(most, Integral) and int(most) >= 1):
+        whole = isinstance(most, Integral) and not isinstance(most, bool)
+        if most is not None and not (whole and int(most) >= 1):
             raise ArgumentError(
                 f"max_regions must be a whole number of at least 1, or None, got {most!r}."
             )
@@ -79,6 +79,8 @@ class SearchRun:
         self, n_jobs: int | None, progress: Progress | bool | None, *, store: bool = True
     ) -> Iterator[Found]:
         """The regions in the order of the search, points in the box's own units."""
+        if n_jobs == 0:
+            raise ArgumentError("n_jobs must be 1 or more, -1 for all cores, or None, got 0.")
         n_found, report, close = 0, *_reporter(progress)
         most = self._limits.max_regions
         try:
@@ -100,21 +102,28 @@ class SearchRun:
             return
         until = None if self._limits.time_limit is None else time() + self._limits.time_limit
         job = _Job(self._network, self._box, self._prune, self._tolerances, store, until)
-        pieces = job.pieces(None) if n_jobs == 1 else self._in_processes(job, n_jobs)
+        pieces = job.pieces(None) if n_jobs == 1 else self._side_by_side(job, n_jobs)
         for piece in pieces:
             self.skipped += piece.skipped
             yield piece.found
             if piece.stopped and not self.stopped:
                 self.stopped = piece.stopped
 
-    def _in_processes(self, job: "_Job", n_jobs: int | None) -> "Iterator[_Piece]":
-        """The same pieces, the parts of the tree searched side by side."""
-        from joblib import Parallel, delayed
+    def _side_by_side(self, job: "_Job", n_jobs: int | None) -> "Iterator[_Piece]":
+        """The same pieces, the parts of the tree searched side by side.
 
+        In threads, since the compiled search holds no lock and a thread starts at once; a pruning
+        rule is Python and asks for processes. ``joblib.parallel_config`` overrules both.
+        """
+        from joblib import Parallel, delayed, effective_n_jobs
+
+        # some dozens of parts a worker: cuts on the way to a node that becomes a part
+        cuts = 5 + (effective_n_jobs(n_jobs) - 1).bit_length()
         most = self._limits.max_regions
         tree = SearchTree(self._network, self._box, self._tolerances, prune=self._prune)
-        calls = (delayed(_whole_part)(job, part, most) for part in tree.parts(_CUTS))
-        found = Parallel(n_jobs=n_jobs, return_as="generator")(calls)
+        calls = (delayed(_whole_part)(job, part, most) for part in tree.parts(cuts))
+        prefer = "threads" if self._prune is None else "processes"
+        found = Parallel(n_jobs=n_jobs, return_as="generator", prefer=prefer)(calls)
         try:
             for pieces in found:
                 yield from pieces
@@ -123,7 +132,7 @@ class SearchRun:
                 warnings.simplefilter("ignore")
                 found.close()
         if tree.n_cut_off:
-            yield _Piece(Found.none(self.network), 0, _cut_off(tree))
+            yield _Piece(Found.none(self._network), 0, _cut_off(tree))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

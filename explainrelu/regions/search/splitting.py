@@ -17,6 +17,8 @@ from explainrelu.regions.search.state import (
 
 __all__ = ["NO_ROOM_BEYOND", "NO_ROOM_HERE", "SPLIT", "leave_out", "split", "take_last"]
 
+COMPILED_WITH = "20227f894853b58f"  # make format renews it
+
 SPLIT, NO_ROOM_BEYOND, NO_ROOM_HERE = range(3)
 """How a split ends."""
 
@@ -103,7 +105,7 @@ def _ways(node, c, d):
 
 @njit(cache=True, error_model="numpy", fastmath=FAST, inline="always")
 def _room(node, point, c, side, m, d):
-    """Distance of a point to the nearest row, the border of a candidate seen from a side included."""
+    """Distance of a point to the nearest row, or to the border of a candidate from one side."""
     z = node.offset[c]
     for k in range(d):
         z += node.C[k, c] * point[k]

@@ -59,7 +59,8 @@ def root(layers: Layers) -> Node:
         "crossing_T": (d, d), "C": (d, widest), "work": (d, 2 * d),
         "crossing_s": (n_rows,), "rate": (n_rows,), "reach": (n_rows,),
         "crossing_v": (d,), "witness": (d,), "cost": (d,), "direction": (d,),
-        "sign": (widest,), "height": (widest,), "need": (widest,), "offset": (widest,), "at_v": (widest,),
+        "sign": (widest,), "height": (widest,), "need": (widest,), "offset": (widest,),
+        "at_v": (widest,),
     }  # fmt: skip
     arrays: dict[str, Any] = {name: np.zeros(shape) for name, shape in shapes.items()}
     arrays |= {name: np.arange(size, dtype=np.int64) for name, size in whole.items()}
@@ -72,6 +73,7 @@ def root(layers: Layers) -> Node:
 
 
 def stack_for(node: Node, depth: int) -> Stack:
+    """Room for so many nodes to wait."""
     d, n_rows, widest = node.p.size, node.bound.size, node.candidates.size
     numbers, integers = np.zeros, np.int64
     return Stack(

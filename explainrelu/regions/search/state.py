@@ -10,8 +10,8 @@ from collections import namedtuple
 
 __all__ = [
     "AGE",
-    "ASKED",
     "ASK",
+    "ASKED",
     "CROSSED",
     "CUT",
     "DEEP",

@@ -186,7 +186,7 @@ class SearchTree:
         return found, bias - found @ self.box.centre
 
     def _decide(self) -> None:
-        """What rounding leaves in doubt: all of the node in fractions, or by HiGHS where it is large."""
+        """What rounding leaves in doubt: in fractions, or by HiGHS where there are many inputs."""
         node, d = self._node, self._node.p.size
         n_rows, c = int(self._numbers[at.N_ROWS]), int(self._numbers[at.ASKED]) - 1
         if d <= self._exact_inputs:
