@@ -14,10 +14,10 @@ from explainrelu.arrays import (
 )
 from explainrelu.errors import ArgumentError, InputTypeError, SizeError
 from explainrelu.network.network import ReluNetwork
-from explainrelu.network.patterns import pattern_keys
-from explainrelu.tolerances import Tolerances
+from explainrelu.network.patterns import activation_patterns, pattern_keys
+from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
-__all__ = ["first_double", "listed_at", "near_zero", "positions_of", "touching"]
+__all__ = ["check_listed", "listed_at", "near_zero", "positions_of", "touching"]
 
 
 def listed_at(patterns: ByteArray, keys: IntArray, packed: ByteArray) -> IntArray:
@@ -81,7 +81,38 @@ def positions_of(positions: npt.ArrayLike, n_regions: int) -> IntArray:
     return found[np.argsort(first)].astype(np.int64)
 
 
-def first_double(patterns: ByteArray) -> tuple[int, int]:
+def check_listed(
+    network: ReluNetwork, patterns: ByteArray, keys: IntArray, witnesses: FloatArray
+) -> None:
+    """Raise where patterns are not all different, or a witness has not that of its region.
+
+    Raises
+    ------
+    ArgumentError
+        With the first region that is wrong.
+    SizeError
+        Where two different patterns have the same key.
+    """
+    if not pd.Index(keys).is_unique:
+        first, second = _first_double(patterns)
+        raise ArgumentError(
+            f"Patterns must all be different, got the same for regions {first} and {second}. "
+            "List each region once."
+        )
+    found = activation_patterns(network, witnesses)
+    odd = np.flatnonzero((found != patterns).any(axis=1))
+    # a witness on a unit's zero set may be put on either side of it by rounding
+    near = near_zero(network, witnesses[odd], DEFAULT_TOLERANCES)
+    differs = (found[odd] ^ patterns[odd]) & ~np.packbits(near, axis=1)
+    wrong = odd[differs.any(axis=1)]
+    if wrong.size:
+        raise ArgumentError(
+            f"Each witness must lie in its region, got one of another activation pattern for "
+            f"region {wrong[0]}. Hand over the patterns and points of the same network."
+        )
+
+
+def _first_double(patterns: ByteArray) -> tuple[int, int]:
     """The first two regions with equal patterns."""
     seen: dict[bytes, int] = {}
     for i, pattern in enumerate(patterns):

@@ -26,7 +26,7 @@ from explainrelu.network.patterns import (
     unpack,
 )
 from explainrelu.regions.facets import Facets, find_facets
-from explainrelu.regions.lookup import first_double, listed_at, near_zero, positions_of, touching
+from explainrelu.regions.lookup import check_listed, listed_at, near_zero, positions_of, touching
 from explainrelu.regions.measures import (
     InscribedBalls,
     RegionVolumes,
@@ -100,7 +100,7 @@ class RegionSet:
             object.__setattr__(self, name, frozen(array))
         self._check_shapes()
         object.__setattr__(self, "keys", frozen(pattern_keys(self.patterns)))
-        self._check_patterns()
+        check_listed(self.network, self.patterns, self.keys, self.witnesses)
 
     def _check_shapes(self) -> None:
         network, n_regions = self.network, self.patterns.shape[0]
@@ -119,26 +119,6 @@ class RegionSet:
             raise ArgumentError(f"rows must be positions of the {n_regions} regions.")
         if (self.counts < 0).any():
             raise ArgumentError(f"counts must not be negative, got {int(self.counts.min())}.")
-
-    def _check_patterns(self) -> None:
-        """Patterns differ from each other, and each witness has the pattern of its region."""
-        if not pd.Index(self.keys).is_unique:
-            first, second = first_double(self.patterns)
-            raise ArgumentError(
-                f"Patterns must all be different, got the same for regions {first} and {second}. "
-                "List each region once."
-            )
-        found = activation_patterns(self.network, self.witnesses)
-        odd = np.flatnonzero((found != self.patterns).any(axis=1))
-        # a witness on a unit's zero set may be put on either side of it by rounding
-        near = near_zero(self.network, self.witnesses[odd], DEFAULT_TOLERANCES)
-        differs = (found[odd] ^ self.patterns[odd]) & ~np.packbits(near, axis=1)
-        wrong = odd[differs.any(axis=1)]
-        if wrong.size:
-            raise ArgumentError(
-                f"Each witness must lie in its region, got one of another activation pattern for "
-                f"region {wrong[0]}. Hand over the patterns and points of the same network."
-            )
 
     def __repr__(self) -> str:
         how = "complete" if self.complete else "not complete"
