@@ -312,7 +312,7 @@ class RegionSet:
             with its standard error, at most 0.0016 for 100,000 points: good for the shares of
             large regions, while of regions that no point hits it says only that they are small.
             There ``geometry.volumes.volume(regions.region(i).polytope())`` is the better estimate
-            of a single one, at some hundred milliseconds each.
+            of a single one, at tens of milliseconds each.
 
         Notes
         -----
