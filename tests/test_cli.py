@@ -20,8 +20,9 @@ from explainrelu.explanations.rules import extract_rules
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
 from explainrelu.regions.enumeration import enumerate_regions
+from explainrelu.regions.observed import observed_regions
 from explainrelu.rewrites.convert import convert
-from explainrelu.rewrites.storage import load
+from explainrelu.rewrites.storage import load, save
 from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
 from tests import models
 from tests.cli_page import PAGE, page
@@ -293,6 +294,14 @@ def test_a_file_that_is_no_model_is_refused(files: Path, tmp_path: Path) -> None
     for name in ("text.skops", "text.xrelu"):
         (tmp_path / name).write_text("hello")
         assert name in refusal(run(files, "convert", tmp_path / name, "iris.csv"))
+
+
+def test_a_saved_set_of_regions_stands_for_its_network(files: Path, tmp_path: Path) -> None:
+    model, X, _ = models.iris()
+    save(observed_regions(model, X), tmp_path / "regions.xrelu")
+    arguments = (*IRIS[1:], "--max-rules", "2", "--json")
+    found = data(run(files, "rules", tmp_path / "regions.xrelu", *arguments))
+    assert found == data(run(files, "rules", "iris.xrelu", *arguments))
 
 
 @pytest.mark.parametrize("name", ["iris.skops", "iris.xrelu"])

@@ -16,7 +16,8 @@ def test_a_change_in_a_module_that_is_compiled_in_is_seen(tmp_path):
         "from house.inner import step\n\n"
         '__all__ = ["walk"]\n\n\n@njit(cache=True)\ndef walk(x):\n    return step(x)\n'
     )
-    assert compiles(inner) and compiles(outer)
+    assert compiles(inner)
+    assert compiles(outer)
     ((path, wanted),) = outdated(package).items()
     assert path == outer
     renew(outer, wanted)

@@ -14,6 +14,7 @@ from explainrelu.importers.from_skops import from_skops
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.schema import InputSchema
+from explainrelu.regions.region_set import RegionSet
 from explainrelu.rewrites.storage import load
 
 __all__ = ["Inputs", "Loaded", "check_score", "loaded", "read_model"]
@@ -81,10 +82,16 @@ class Loaded:
 
 
 def read_model(path: Path) -> Any:
-    """What a model file holds: an estimator, a network or a converted model."""
+    """What a model file holds: an estimator, a network or a converted model.
+
+    Of a saved set of regions the network.
+    """
     if path.suffix == ".skops":
         return from_skops(path)
-    return load(path) if path.suffix == ".xrelu" else import_model(path)
+    if path.suffix != ".xrelu":
+        return import_model(path)
+    found = load(path)
+    return found.network if isinstance(found, RegionSet) else found
 
 
 def check_score(inputs: Inputs, network: ReluNetwork) -> None:

@@ -6,16 +6,10 @@ import numpy as np
 
 from explainrelu.arrays import FloatArray, frozen
 from explainrelu.certificate import Exactness
-from explainrelu.geometry.volumes import EXACT_INPUTS, volumes
-from explainrelu.network.network import AffineMap
-from explainrelu.network.patterns import forms_of_many, unpack
 from explainrelu.regions.region_set import RegionSet
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["RegionShares", "row_shares", "volume_shares"]
-
-_CHUNK_VALUES = 1 << 20
-_SAMPLES = 100_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +61,8 @@ def volume_shares(
 
     Notes
     -----
-    Where the regions are not all of the domain the shares add up to less than one. Cost: of the
-    order of 0.1 ms a region with four free inputs and 2 ms with six, or one forward pass above.
+    They are those of :meth:`RegionSet.volumes`, which says what they cost. Where the regions are
+    not all of the domain the shares add up to less than one.
 
     Examples
     --------
@@ -79,28 +73,5 @@ def volume_shares(
     >>> sorted(volume_shares(enumerate_regions(network, Box([-1.0], [3.0]))).values.tolist())
     [0.25, 0.75]
     """
-    domain = regions.domain
-    free = ~domain.fixed
-    if free.sum() > EXACT_INPUTS:
-        points = domain.sample(_SAMPLES, np.random.default_rng(0))
-        place = regions.locate_points(points, tolerances=tolerances)
-        hits = np.bincount(place[place >= 0], minlength=len(regions))
-        return RegionShares(hits / _SAMPLES, "volume", Exactness.ESTIMATED)
-    network, n_inputs = regions.network, regions.network.n_inputs
-    inputs = AffineMap(np.eye(n_inputs), np.zeros(n_inputs))
-    found = np.zeros(len(regions))
-    step = max(1, _CHUNK_VALUES // max(1, network.n_neurons * (n_inputs + 1)))
-    for start in range(0, len(regions), step):
-        part = slice(start, min(start + step, len(regions)))
-        patterns = regions.patterns[part]
-        forms = forms_of_many(network, patterns, inputs)
-        forms = forms * np.where(unpack(network, patterns), -1.0, 1.0)[:, :, None]
-        found[part] = volumes(
-            forms[:, :, :-1],
-            -forms[:, :, -1],
-            domain,
-            near=regions.witnesses[part],
-            tolerances=tolerances,
-        )
-    whole = float(np.prod(2.0 * domain.half_width[free]))
-    return RegionShares(found / whole, "volume", Exactness.EXACT)
+    found = regions.volumes(tolerances=tolerances)
+    return RegionShares(found.share, "volume", found.exactness)

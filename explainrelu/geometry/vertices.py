@@ -5,14 +5,11 @@ after the other. Of each vertex it is known which half-spaces are tight there, a
 the vertices inside, and puts a new one on each edge that joins an inner to an outer vertex; two
 vertices are joined by an edge where no third one has all the half-spaces that are tight at both.
 
-The volume is that of a pulling triangulation: a face is the union of the pyramids from its first
-vertex over its own facets that do not hold it, down to edges. All terms are positive, so that
-nothing cancels.
+The volume of each is then that of a triangulation (:mod:`explainrelu.geometry.triangulation`).
 
 References
 ----------
 T. Motzkin, H. Raiffa, G. Thompson, R. Thrall, "The double description method", 1953.
-J. Cohen, T. Hickey, "Two algorithms for determining volumes of convex polyhedra", J. ACM 26, 1979.
 """
 
 from dataclasses import dataclass
@@ -21,10 +18,12 @@ import numpy as np
 from numba import njit
 
 from explainrelu.arrays import BoolArray, FloatArray, IntArray
+from explainrelu.geometry.bits import has_bit, n_tight, ones, set_bit
+from explainrelu.geometry.triangulation import pulled_volume
 
 __all__ = ["Shapes", "cut_cubes", "cut_vertices"]
 
-COMPILED_WITH = "ad3d5712b1ac4571"  # make format renews it
+COMPILED_WITH = "3914d00e5fe8c1e1"  # make format renews it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +150,7 @@ def _cut_all(weight, bound, near, tol, volumes):
                 facet_of[n_facets], facet_row[n_facets] = i, rows[r]
                 _mean(V, tight, n_vertices, r, facet_point[n_facets])
                 n_facets += 1
-        volume[i] = _volume(V[:n_vertices], tight[:n_vertices], n_rows) if volumes else np.nan
+        volume[i] = pulled_volume(V[:n_vertices], tight[:n_vertices], n_rows) if volumes else np.nan
     return (
         volume, centre, solid, facet_of[:n_facets].copy(), facet_row[:n_facets].copy(),
         facet_point[:n_facets].copy(),
@@ -214,7 +213,7 @@ def _cube(V, tight, rows):
         for k in range(d):
             up = (v >> k) & 1
             V[v, k] = 1.0 if up else -1.0
-            _set(tight, v, k if up else d + k)
+            set_bit(tight, v, k if up else d + k)
     return 1 << d
 
 
@@ -226,8 +225,9 @@ def _cut(V, tight, at, n, row, d, tol):
     for outer in range(n):
         if at[outer] >= -tol:
             continue
+        alone = n_tight(tight, outer) == d
         for inner in range(n):
-            if at[inner] <= tol or not _joined(tight, outer, inner, n, d, common):
+            if at[inner] <= tol or not _joined(tight, outer, inner, n, d, alone, common):
                 continue
             if end >= V.shape[0]:
                 return _FULL
@@ -236,7 +236,7 @@ def _cut(V, tight, at, n, row, d, tol):
                 V[end, k] = V[inner, k] + share * (V[outer, k] - V[inner, k])
             for w in range(n_words):
                 tight[end, w] = common[w]
-            _set(tight, end, row)
+            set_bit(tight, end, row)
             end += 1
     kept = 0
     for v in range(end):
@@ -244,7 +244,7 @@ def _cut(V, tight, at, n, row, d, tol):
             if at[v] < -tol:
                 continue
             if at[v] <= tol:
-                _set(tight, v, row)
+                set_bit(tight, v, row)
         if kept < v:
             for k in range(d):
                 V[kept, k] = V[v, k]
@@ -255,16 +255,19 @@ def _cut(V, tight, at, n, row, d, tol):
 
 
 @njit(cache=True, error_model="numpy")
-def _joined(tight, a, b, n, d, common):
-    """Whether an edge joins two vertices; what is tight along it."""
-    n_words, n_common, n_tight = tight.shape[1], 0, 0
+def _joined(tight, a, b, n, d, alone, common):
+    """Whether an edge joins two vertices; what is tight along it.
+
+    ``alone`` says that just ``d`` half-spaces are tight at ``a``: all but one of them meet in a
+    line, which is an edge.
+    """
+    n_words, n_common = tight.shape[1], 0
     for w in range(n_words):
         common[w] = tight[a, w] & tight[b, w]
-        n_common += _ones(common[w])
-        n_tight += _ones(tight[a, w])
+        n_common += ones(common[w])
     if n_common < d - 1:
         return False
-    if n_tight == d:  # all but one of d independent hyperplanes meet in a line, which is an edge
+    if alone:
         return True
     for v in range(n):
         if v != a and v != b:
@@ -282,7 +285,7 @@ def _is_facet(tight, n, n_rows, row):
     n_words, n_on = tight.shape[1], 0
     shared = np.empty(n_words, np.uint64)
     for v in range(n):
-        if _has(tight, v, row):
+        if has_bit(tight, v, row):
             for w in range(n_words):
                 shared[w] = tight[v, w] if n_on == 0 else shared[w] & tight[v, w]
             n_on += 1
@@ -293,7 +296,7 @@ def _is_facet(tight, n, n_rows, row):
             continue
         n_other = 0
         for v in range(n):
-            n_other += _has(tight, v, other)
+            n_other += has_bit(tight, v, other)
         if n_other > n_on or other < row:
             return False
     return True
@@ -305,130 +308,10 @@ def _mean(V, tight, n, row, mean):
     n_on = 0
     mean[:] = 0.0
     for v in range(n):
-        if _has(tight, v, row):
+        if has_bit(tight, v, row):
             n_on += 1
             mean += V[v]
     mean /= n_on
-
-
-@njit(cache=True, error_model="numpy")
-def _volume(V, tight, n_rows):
-    """Sum of the simplices of a pulling triangulation, without recursion.
-
-    On level ``l`` stands a face of dimension ``d - l``: its vertices, the half-space that is tried
-    next for a facet of it, and the half-spaces that hold all of it.
-    """
-    n, d = V.shape
-    if d == 1:
-        return V[:, 0].max() - V[:, 0].min()
-    simple = _is_simple(tight, n, d)
-    on, count, row = np.empty((d, n), np.int64), np.zeros(d, np.int64), np.zeros(d, np.int64)
-    edges, total = np.empty((d, d)), 0.0
-    live = _rows_with_vertices(tight, n, n_rows)
-    on[0], count[0] = np.arange(n), n
-    level = 0
-    while level >= 0:
-        if level == d - 1:  # an edge: with the first vertices of the faces above it a simplex
-            a, b = on[level, 0], on[level, 1]
-            for k in range(d):
-                edges[d - 1, k] = V[b, k] - V[a, k]
-                for above in range(d - 1):
-                    edges[above, k] = V[on[above, 0], k] - V[a, k]
-            total += _size_of_det(edges)
-            level -= 1
-            continue
-        if row[level] == live.size:
-            level -= 1
-            continue
-        r = live[row[level]]
-        row[level] += 1
-        # the simplices of a face need one vertex more than its dimension
-        n_sub = _face_of(tight, on[level], count[level], r, simple, d - level, on[level + 1])
-        if n_sub:
-            level += 1
-            count[level], row[level] = n_sub, 0
-    for k in range(2, d + 1):
-        total /= k
-    return total
-
-
-@njit(cache=True, error_model="numpy")
-def _rows_with_vertices(tight, n, n_rows):
-    """The half-spaces on which at least one vertex still lies."""
-    found, n_found = np.empty(n_rows, np.int64), 0
-    for row in range(n_rows):
-        for v in range(n):
-            if _has(tight, v, row):
-                found[n_found] = row
-                n_found += 1
-                break
-    return found[:n_found]
-
-
-@njit(cache=True, error_model="numpy")
-def _is_simple(tight, n, d):
-    """Whether exactly ``d`` half-spaces are tight at every vertex."""
-    for v in range(n):
-        n_tight = 0
-        for w in range(tight.shape[1]):
-            n_tight += _ones(tight[v, w])
-        if n_tight != d:
-            return False
-    return True
-
-
-@njit(cache=True, error_model="numpy")
-def _face_of(tight, on, count, row, simple, least, sub):
-    """The vertices of a face on a half-space, where these are a facet of it without its first one.
-
-    0 where they are not. Where two half-spaces cut out the same facet, the first one counts.
-    """
-    if _has(tight, on[0], row):
-        return 0
-    n_words, n_sub = tight.shape[1], 0
-    for e in range(count):
-        if _has(tight, on[e], row):
-            sub[n_sub] = on[e]
-            n_sub += 1
-    if n_sub < least:
-        return 0
-    for w in range(0 if simple else n_words):  # a simple polytope has nothing twice
-        shared = tight[sub[0], w]
-        for e in range(1, n_sub):
-            shared &= tight[sub[e], w]
-        while shared:
-            bit = shared & (~shared + np.uint64(1))
-            shared ^= bit
-            other = 64 * w + _ones(bit - np.uint64(1))
-            if other == row:
-                continue
-            n_other = 0
-            for e in range(count):
-                n_other += _has(tight, on[e], other)
-            if n_other < count and (n_other > n_sub or other < row):
-                return 0
-    return n_sub
-
-
-@njit(cache=True, error_model="numpy")
-def _size_of_det(A):
-    """``|det A|`` by elimination with row pivots; overwrites ``A``."""
-    d, found = A.shape[0], 1.0
-    for k in range(d):
-        best = k
-        for i in range(k + 1, d):
-            if abs(A[i, k]) > abs(A[best, k]):
-                best = i
-        if A[best, k] == 0.0:
-            return 0.0
-        for j in range(k, d):
-            A[k, j], A[best, j] = A[best, j], A[k, j]
-        found *= A[k, k]
-        for i in range(k + 1, d):
-            factor = A[i, k] / A[k, k]
-            for j in range(k + 1, d):
-                A[i, j] -= factor * A[k, j]
-    return abs(found)
 
 
 @njit(cache=True, error_model="numpy")
@@ -436,24 +319,3 @@ def _longer(array):
     found = np.empty(2 * array.size, array.dtype)
     found[: array.size] = array
     return found
-
-
-@njit(inline="always")
-def _has(tight, v, row):
-    return np.int64((tight[v, row >> 6] >> np.uint64(row & 63)) & np.uint64(1))
-
-
-@njit(inline="always")
-def _set(tight, v, row):
-    tight[v, row >> 6] |= np.uint64(1) << np.uint64(row & 63)
-
-
-@njit(inline="always")
-def _ones(word):
-    """How many bits are set."""
-    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    word = (word & np.uint64(0x3333333333333333)) + (
-        (word >> np.uint64(2)) & np.uint64(0x3333333333333333)
-    )
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))

@@ -171,8 +171,8 @@ def volumes(
 
     Notes
     -----
-    Exact up to rounding: sums of positive terms. Of the order of 0.1 ms a polytope with four free
-    inputs, 0.5 ms with five and 2 ms with six.
+    Exact up to rounding: sums of positive terms. Of the order of 0.02 ms a polytope with four free
+    inputs, 0.1 ms with five and 0.3 ms with six, for regions with about two facets an input.
 
     Examples
     --------

@@ -1,5 +1,6 @@
 """Many linear regions of one network, as arrays."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -8,20 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
-from explainrelu.arrays import (
-    BoolArray,
-    ByteArray,
-    FloatArray,
-    IntArray,
-    applied_to_rows,
-    frozen,
-    magnitudes,
-)
-from explainrelu.errors import ArgumentError, InputTypeError, SizeError
+from explainrelu.arrays import BoolArray, ByteArray, FloatArray, IntArray, frozen
+from explainrelu.certificate import Exactness
+from explainrelu.errors import ArgumentError
 from explainrelu.geometry.box import Box
 from explainrelu.geometry.polytope import Polytope
+from explainrelu.geometry.volumes import EXACT_INPUTS
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import ScoreView
 from explainrelu.network.patterns import (
@@ -32,10 +26,21 @@ from explainrelu.network.patterns import (
     unpack,
 )
 from explainrelu.regions.facets import Facets, find_facets
+from explainrelu.regions.lookup import check_listed, listed_at, near_zero, positions_of, touching
+from explainrelu.regions.measures import (
+    InscribedBalls,
+    RegionVolumes,
+    estimated_shares,
+    exact_shares,
+    inscribed_balls,
+)
+from explainrelu.regions.pieces import joined_pieces, neighbour_matrix
 from explainrelu.regions.region import LinearRegion
+from explainrelu.regions.region_table import write_regions
+from explainrelu.regions.restriction import check_within, meeting
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
-__all__ = ["RegionSet", "near_zero"]
+__all__ = ["RegionSet"]
 
 _DTYPES = {
     "patterns": np.uint8,
@@ -95,7 +100,7 @@ class RegionSet:
             object.__setattr__(self, name, frozen(array))
         self._check_shapes()
         object.__setattr__(self, "keys", frozen(pattern_keys(self.patterns)))
-        self._check_patterns()
+        check_listed(self.network, self.patterns, self.keys, self.witnesses)
 
     def _check_shapes(self) -> None:
         network, n_regions = self.network, self.patterns.shape[0]
@@ -114,26 +119,6 @@ class RegionSet:
             raise ArgumentError(f"rows must be positions of the {n_regions} regions.")
         if (self.counts < 0).any():
             raise ArgumentError(f"counts must not be negative, got {int(self.counts.min())}.")
-
-    def _check_patterns(self) -> None:
-        """Patterns differ from each other, and each witness has the pattern of its region."""
-        if not pd.Index(self.keys).is_unique:
-            first, second = _first_double(self.patterns)
-            raise ArgumentError(
-                f"Patterns must all be different, got the same for regions {first} and {second}. "
-                "List each region once."
-            )
-        found = activation_patterns(self.network, self.witnesses)
-        odd = np.flatnonzero((found != self.patterns).any(axis=1))
-        # a witness on a unit's zero set may be put on either side of it by rounding
-        near = near_zero(self.network, self.witnesses[odd], DEFAULT_TOLERANCES)
-        differs = (found[odd] ^ self.patterns[odd]) & ~np.packbits(near, axis=1)
-        wrong = odd[differs.any(axis=1)]
-        if wrong.size:
-            raise ArgumentError(
-                f"Each witness must lie in its region, got one of another activation pattern for "
-                f"region {wrong[0]}. Hand over the patterns and points of the same network."
-            )
 
     def __repr__(self) -> str:
         how = "complete" if self.complete else "not complete"
@@ -165,7 +150,7 @@ class RegionSet:
         InputTypeError
             For what is neither whole numbers nor flags.
         """
-        positions = _positions(positions, len(self))
+        positions = positions_of(positions, len(self))
         return RegionSet(
             network=self.network,
             patterns=self.patterns[positions],
@@ -260,30 +245,14 @@ class RegionSet:
         found = self.locate_patterns(packed)
         missing = np.flatnonzero(found < 0)
         if missing.size and len(self):
-            found[missing] = self._touching(points[missing], packed[missing], tolerances)
+            found[missing] = touching(
+                self.network, self.patterns, points[missing], packed[missing], tolerances
+            )
         return found
 
     def locate_patterns(self, packed: ByteArray) -> IntArray:
         """The region with exactly each packed pattern, -1 where none is listed."""
-        if not len(self):
-            return np.full(packed.shape[0], -1, dtype=np.int64)
-        found = np.asarray(
-            pd.Index(self.keys).get_indexer(pd.Index(pattern_keys(packed))), dtype=np.int64
-        )
-        same = (self.patterns[found] == packed).all(axis=1)  # keys may collide, patterns do not
-        return np.where((found >= 0) & same, found, -1)
-
-    def _touching(self, points: FloatArray, packed: ByteArray, tolerances: Tolerances) -> IntArray:
-        """For points of unlisted patterns: a listed region whose closure holds them, or -1."""
-        zero = near_zero(self.network, points, tolerances)
-        found = np.full(points.shape[0], -1, dtype=np.int64)
-        certain = np.packbits(~zero, axis=1)
-        for i in np.flatnonzero(zero.any(axis=1)):
-            differs = (self.patterns ^ packed[i]) & certain[i]
-            hits = np.flatnonzero(~differs.any(axis=1))
-            if hits.size:
-                found[i] = hits[0]
-        return found
+        return listed_at(self.patterns, self.keys, packed)
 
     def facets(self, i: int, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> Polytope:
         """The ``i``-th region by its minimal half-spaces; those of the domain are in its box."""
@@ -303,9 +272,7 @@ class RegionSet:
         shared = facets.unit >= 0
         behind = self.locate_patterns(facets.across[shared])
         here, behind = facets.region[shared][behind >= 0], behind[behind >= 0]
-        ones = np.ones(2 * here.size, dtype=np.bool_)
-        places = (np.concatenate([here, behind]), np.concatenate([behind, here]))
-        return sparse.csr_array(sparse.coo_array((ones, places), shape=(len(self), len(self))))
+        return neighbour_matrix(here, behind, len(self))
 
     def affine_pieces(
         self, view: ScoreView | None = None, *, tolerances: Tolerances = DEFAULT_TOLERANCES
@@ -317,20 +284,142 @@ class RegionSet:
         are as many pieces as different numbers; a unit that changes nothing behind it makes
         patterns, but no pieces.
         """
-        weight, bias = self.affine_maps(view)
-        maps = weight * self.domain.half_width
-        at_centre = np.einsum("koi,i->ko", weight, self.domain.centre) + bias
-        maps = np.concatenate([maps, at_centre[:, :, None]], axis=2).reshape(len(self), -1)
-        edges = sparse.coo_array(self.adjacency(tolerances=tolerances))
-        first, second = edges.coords
-        size = np.abs(maps).max(initial=0.0)
-        gap = np.abs(maps[first] - maps[second]).max(axis=1, initial=0.0)
-        same = gap <= tolerances.containment * size
-        joins = sparse.coo_array(
-            (np.ones(int(same.sum())), (first[same], second[same])), shape=edges.shape
+        neighbours = self.adjacency(tolerances=tolerances)
+        maps = self.affine_maps(view)
+        return joined_pieces(neighbours, *maps, self.domain, tolerances.containment)
+
+    def volumes(
+        self,
+        *,
+        n_samples: int = 100_000,
+        random_state: int | np.random.Generator = 0,
+        tolerances: Tolerances = DEFAULT_TOLERANCES,
+    ) -> RegionVolumes:
+        """The volume of each region within the domain, relative to its free inputs.
+
+        Parameters
+        ----------
+        n_samples
+            Points drawn evenly from the domain above six free inputs, at least 2.
+        random_state
+            Seed or generator of those points.
+
+        Returns
+        -------
+        RegionVolumes
+            ``values`` and ``errors`` in the product of the free inputs' units, and ``share`` of
+            the domain. Exact up to six free inputs. Above, the share of the points in each region
+            with its standard error, at most 0.0016 for 100,000 points: good for the shares of
+            large regions, while of regions that no point hits it says only that they are small.
+            There ``geometry.volumes.volume(regions.region(i).polytope())`` is the better estimate
+            of a single one, at tens of milliseconds each.
+
+        Notes
+        -----
+        0 for a region that is not full-dimensional. Cost: of the order of 0.02 ms a region with
+        four free inputs, 0.1 ms with five and 0.3 ms with six; above, one forward pass of the
+        points and a lookup of each.
+
+        Examples
+        --------
+        >>> from explainrelu.regions.enumeration import enumerate_regions
+        >>> network = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]])
+        >>> sorted(enumerate_regions(network, Box([-1.0], [3.0])).volumes().values.tolist())
+        [1.0, 3.0]
+        """
+        domain = self.domain
+        box = float(np.prod(2.0 * domain.half_width[~domain.fixed]))
+        if (~domain.fixed).sum() <= EXACT_INPUTS:
+            share = exact_shares(self.network, self.patterns, self.witnesses, domain, tolerances)
+            return RegionVolumes(share, np.zeros(len(self)), box, Exactness.EXACT)
+        points = domain.sample(n_samples, np.random.default_rng(random_state))
+        place = self.locate_points(points, tolerances=tolerances)
+        return RegionVolumes(*estimated_shares(place, len(self)), box, Exactness.ESTIMATED)
+
+    def inscribed_balls(self, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> InscribedBalls:
+        """The largest ball inside each region: Chebyshev centres, interior points and radii.
+
+        Returns
+        -------
+        InscribedBalls
+            ``centre`` in the encoded inputs' own units, ``radius`` in the domain scaled to
+            ``[-1, 1]``: what :meth:`Polytope.inscribed_ball` gives. Proven to be the largest
+            within ``tolerances.feasibility``. Where several balls are largest, one of them.
+
+        Notes
+        -----
+        Exact up to float64 rounding. Cost: one walk of a compiled simplex a region, of the order
+        of 2 microseconds for two free inputs, 10 for five and 100 for twenty; above 64 a linear
+        program each.
+
+        Examples
+        --------
+        >>> from explainrelu.regions.enumeration import enumerate_regions
+        >>> network = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]])
+        >>> balls = enumerate_regions(network, Box([-1.0], [3.0])).inscribed_balls()
+        >>> sorted(balls.centre[:, 0].tolist()), sorted(balls.radius.tolist())
+        ([-0.5, 1.5], [0.25, 0.75])
+        """
+        return inscribed_balls(self.network, self.patterns, self.witnesses, self.domain, tolerances)
+
+    def restrict(self, box: Box, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> "RegionSet":
+        """The regions that meet a smaller box, read over that box.
+
+        Parameters
+        ----------
+        box
+            Within the domain; it may fix inputs that the domain leaves free.
+        tolerances
+            A region belongs to the box where its ball in there is larger than ``inradius``, in
+            the box scaled to ``[-1, 1]``.
+
+        Returns
+        -------
+        RegionSet
+            With ``box`` for its domain and a new witness of each region, the centre of a largest
+            ball of its part in the box. Regions that only touch the box are left out; those that
+            reach into it by no more than the tolerance are counted in ``skipped``, besides those
+            that were skipped before, wherever they lie. Complete where this set is, as far as
+            that says: a region thinner than the tolerance of the *domain* may be missing, though
+            it be thicker than that of the box. No rows: which of them lie in the box is not kept.
+            Count them anew by :meth:`with_rows`.
+
+        Raises
+        ------
+        ArgumentError
+            For a box that reaches out of the domain or has another number of inputs.
+        InputTypeError
+            For what is no box.
+
+        Notes
+        -----
+        Where the box fixes an input, several regions may share a border that runs along it. They
+        are one region of the box: the unit that is zero there counts as inactive, as everywhere.
+        Cost: the half-spaces of every region, and for those that may meet the box one walk as in
+        :meth:`inscribed_balls`.
+
+        Examples
+        --------
+        >>> from explainrelu.regions.enumeration import enumerate_regions
+        >>> network = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]])
+        >>> found = enumerate_regions(network, Box([-1.0], [3.0]))
+        >>> found.restrict(Box([0.0], [2.0]))
+        RegionSet(1 regions in the whole box, those of a smaller box, complete)
+        """
+        check_within(box, self.domain)
+        found = meeting(self.network, self.patterns, self.witnesses, self.domain, box, tolerances)
+        return RegionSet(
+            network=self.network,
+            patterns=found.patterns,
+            witnesses=found.points,
+            domain=box,
+            complete=self.complete,
+            found_by=f"{self.found_by}, those of a smaller box",
+            counts=np.zeros(len(found.patterns), dtype=np.int64),
+            rows=np.zeros(0, dtype=np.int64),
+            skipped=self.skipped + found.n_thin,
+            stopped=self.stopped,
         )
-        labels: IntArray = connected_components(joins, directed=False)[1].astype(np.int64)
-        return labels
 
     def full_dimensional(self, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> BoolArray:
         """Whether each region has interior points: (n_regions,).
@@ -344,7 +433,10 @@ class RegionSet:
         return full
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a region: ``region n_rows share n_active full_dimensional exactness``."""
+        """One row a region: ``region n_rows share n_active full_dimensional exactness``.
+
+        Exact. ``docs/tables.md`` says what each column means.
+        """
         return pd.DataFrame(
             {
                 "region": pd.Series(self.names, dtype="str"),
@@ -356,70 +448,26 @@ class RegionSet:
             }
         )
 
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write the table of :meth:`to_frame` to a Parquet file, with where each region lies.
 
-def _positions(positions: npt.ArrayLike, n_regions: int) -> IntArray:
-    """Positions or flags as positions, each once, in the order given."""
-    given = np.atleast_1d(np.asarray(positions))
-    if given.dtype == np.bool_:
-        if given.shape != (n_regions,):
-            raise ArgumentError(
-                f"Flags must be one a region, ({n_regions},), got shape {given.shape}."
-            )
-        return np.flatnonzero(given)
-    if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
-        raise InputTypeError(
-            "Positions must be a list of whole numbers, or of one flag a region, got "
-            f"{given.dtype} of shape {given.shape}."
-        )
-    if ((given < 0) | (given >= n_regions)).any():
-        raise ArgumentError(f"Positions must be from 0 to {n_regions - 1}, got {given}.")
-    found, first = np.unique(given, return_index=True)
-    return found[np.argsort(first)].astype(np.int64)
+        Parameters
+        ----------
+        path
+            The file to write; an existing one is replaced, or stays where writing fails.
 
+        Raises
+        ------
+        MissingDependencyError
+            Without pyarrow: ``pip install explainrelu[parquet]``.
+        OutputError
+            Where the file cannot be written.
 
-def _first_double(patterns: ByteArray) -> tuple[int, int]:
-    """The first two regions with equal patterns."""
-    seen: dict[bytes, int] = {}
-    for i, pattern in enumerate(patterns):
-        if seen.setdefault(pattern.tobytes(), i) != i:
-            return seen[pattern.tobytes()], i
-    raise SizeError("The 64-bit keys of two different patterns are equal. Split the set in two.")
-
-
-def near_zero(network: ReluNetwork, points: FloatArray, tolerances: Tolerances) -> BoolArray:
-    """Which rectified units have a preactivation that is zero within tolerance.
-
-    ``|z| <= boundary * (|W| |h| + |b|)``: the right-hand side is the size of the terms that
-    made ``z``, so rounding cannot hide a zero. Shape ``(n_samples, n_neurons)``.
-    """
-    flags = np.zeros((points.shape[0], network.n_neurons), dtype=np.bool_)
-    for rows in network.row_chunks(points.shape[0]):
-        close = np.flatnonzero(_perhaps_near_zero(network, points[rows], tolerances)) + rows.start
-        hidden, start = points[close], 0
-        for layer in network.layers:
-            z = layer.preactivation(hidden)
-            size = applied_to_rows(magnitudes(layer.weight), np.abs(hidden)) + np.abs(layer.bias)
-            stop = start + layer.n_rectified
-            zero = np.abs(z) <= tolerances.boundary * size
-            flags[close, start:stop] = zero[:, layer.rectified]
-            hidden, start = layer.activate(z), stop
-    return flags
-
-
-def _perhaps_near_zero(
-    network: ReluNetwork, points: FloatArray, tolerances: Tolerances
-) -> BoolArray:
-    """Which points may have a zero preactivation, by ``|W| |h| <= max |h| * max sum |W|``.
-
-    The bound is looser and costs no second matrix product; few points are left for the other.
-    """
-    found, hidden = np.zeros(points.shape[0], dtype=np.bool_), points
-    for layer in network.layers:
-        z = layer.preactivation(hidden)
-        norm = np.asarray(magnitudes(layer.weight).sum(axis=1)).max(initial=0.0)
-        size = np.abs(hidden).max(axis=1, initial=0.0) * norm + np.abs(layer.bias).max(initial=0.0)
-        rectified = z if layer.rectified.all() else z[:, layer.rectified]
-        nearest = np.abs(rectified).min(axis=1, initial=np.inf)
-        found |= nearest <= tolerances.boundary * size
-        hidden = layer.activate(z)
-    return found
+        Notes
+        -----
+        Exact: every number keeps its 64 bits. Besides the columns of the table it has ``pattern``,
+        the packed activation pattern as bytes, and ``inside``, an encoded point of the region as
+        a list of numbers. It is a table for other programs: without the network it is no set of
+        regions, which :func:`explainrelu.save` keeps and :func:`explainrelu.load` brings back.
+        """
+        write_regions(path, self.to_frame(), self.patterns, self.witnesses)

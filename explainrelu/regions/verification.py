@@ -26,7 +26,8 @@ from explainrelu.regions.borders import (
     region_shapes,
 )
 from explainrelu.regions.exact_borders import BorderCount, active_but_zero, exact_borders
-from explainrelu.regions.region_set import RegionSet, near_zero
+from explainrelu.regions.lookup import near_zero
+from explainrelu.regions.region_set import RegionSet
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["certify"]

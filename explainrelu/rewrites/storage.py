@@ -1,4 +1,4 @@
-"""Save a network or a rewrite to one file, and load it again."""
+"""Save a network, a rewrite or a set of regions to one file, and load it again."""
 
 import os
 from dataclasses import replace
@@ -27,13 +27,13 @@ __all__ = ["load", "save"]
 
 
 def save(obj: Any, path: str | os.PathLike[str]) -> None:
-    """Write a network or a converted model to an ``.xrelu`` file: all of it or nothing.
+    """Write a network, a converted model or its regions to an ``.xrelu`` file, whole or not at all.
 
     Parameters
     ----------
     obj
-        What :func:`explainrelu.convert` returned, a ReluNetwork, or any model
-        :func:`explainrelu.import_model` takes (its network is saved).
+        What :func:`explainrelu.convert` returned, a RegionSet, which is saved with its network, a
+        ReluNetwork, or any model :func:`explainrelu.import_model` takes (its network is saved).
     path
         The file to write; an existing one is replaced.
 
@@ -43,6 +43,8 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
         Where the file cannot be written.
     ModelError
         Where the model cannot be taken in.
+    SizeError
+        Where the file would exceed 2 GB.
 
     Notes
     -----
@@ -59,35 +61,41 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     ...     load(Path(folder, "model.xrelu"))([[3.0]])
     array([7.])
     """
-    if not isinstance(obj, ThreeLayerNetwork):
+    if isinstance(obj, RegionSet):
+        write_archive(path, Archive(obj.network, _archived(obj, rows=obj.rows)))
+    elif isinstance(obj, ThreeLayerNetwork):
+        listed = _archived(obj.regions, generic_point=obj.generic_point)
+        write_archive(path, Archive(obj.source, listed))
+    else:
         write_archive(path, Archive(import_model(obj)))
-        return
-    regions = obj.regions
-    listed = ArchivedRegions(
+
+
+def _archived(regions: RegionSet, **others: Any) -> ArchivedRegions:
+    return ArchivedRegions(
         regions.patterns,
         regions.witnesses,
         regions.counts,
         regions.domain,
         regions.found_by,
-        generic_point=obj.generic_point,
         complete=regions.complete,
         skipped=regions.skipped,
         stopped=regions.stopped,
+        **others,
     )
-    write_archive(path, Archive(obj.source, listed))
 
 
 def load(
     path: str | os.PathLike[str], *, tolerances: Tolerances = DEFAULT_TOLERANCES
-) -> ReluNetwork | ThreeLayerNetwork:
+) -> ReluNetwork | ThreeLayerNetwork | RegionSet:
     """Read what :func:`save` wrote.
 
     Returns
     -------
-    ReluNetwork or ThreeLayerNetwork
-        A converted model comes back with the same cells, borders included, and is certified anew:
-        at one row of each, or at points drawn from the box whose cells they are. Which row of the
-        data lay where is not kept.
+    ReluNetwork, ThreeLayerNetwork or RegionSet
+        A set of regions comes back as it was, rows of the data included, and a forward pass
+        checks that the witness of each has its pattern. A converted model comes back with the
+        same cells, borders included, and is certified anew: at one row of each, or at points
+        drawn from the box whose cells they are; which row of the data lay where is not kept of it.
 
     Raises
     ------
@@ -101,6 +109,8 @@ def load(
     network, point = archive.network, archive.regions.generic_point
     try:
         regions = _regions(network, archive.regions)
+        if archive.regions.rows is not None:
+            return regions
         own = (
             certify_three_layers(regions, regions.witnesses, tolerances)
             if point is None
@@ -116,7 +126,8 @@ def load(
 
 def _regions(network: ReluNetwork, kept: ArchivedRegions) -> RegionSet:
     schema = network.schema
-    if kept.generic_point is None:  # points of a box lie between levels; rows may have unknown ones
+    # points of a box lie between levels; rows may have unknown ones
+    if kept.generic_point is None and kept.rows is None:
         schema = schema.admitting(kept.witnesses)
     return RegionSet(
         network=network if schema is network.schema else replace(network, schema=schema),
@@ -126,7 +137,7 @@ def _regions(network: ReluNetwork, kept: ArchivedRegions) -> RegionSet:
         complete=kept.complete,
         found_by=kept.found_by,
         counts=kept.counts,
-        rows=np.zeros(0, dtype=np.int64),
+        rows=np.zeros(0, dtype=np.int64) if kept.rows is None else kept.rows,
         skipped=kept.skipped,
         stopped=kept.stopped,
     )

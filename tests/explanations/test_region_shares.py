@@ -56,7 +56,7 @@ def test_shares_of_a_part_of_the_box_add_up_to_less():
 def test_small_chunks_give_the_same_shares(monkeypatch):
     regions = enumerate_regions(network_of(2), Box([-1.0] * 2, [1.0] * 2))
     whole = volume_shares(regions).values
-    monkeypatch.setattr("explainrelu.explanations.region_shares._CHUNK_VALUES", 100)
+    monkeypatch.setattr("explainrelu.regions.measures._CHUNK_VALUES", 100)
     np.testing.assert_array_equal(volume_shares(regions).values, whole)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial import ConvexHull
 
 from explainrelu.certificate import Exactness
 from explainrelu.errors import ArgumentError, SizeError
@@ -195,3 +196,13 @@ def test_too_many_inputs_are_refused():
 def test_an_estimate_of_one_sample_is_refused():
     with pytest.raises(ArgumentError, match="n_samples must be at least 2, got 1"):
         volume(simplex(7), n_samples=1)
+
+
+@pytest.mark.parametrize(("n_inputs", "n_rows"), [(2, 90), (3, 120), (4, 40), (5, 20), (6, 12)])
+def test_volumes_are_those_of_the_hulls_of_their_vertices(n_inputs, n_rows):
+    rng = np.random.default_rng(n_inputs)
+    weight = rng.normal(size=(n_rows, n_inputs))
+    bound = 0.7 * np.linalg.norm(weight, axis=1) * rng.uniform(0.9, 1.1, n_rows)
+    polytope = Polytope(weight, bound, Box([-1.0] * n_inputs, [1.0] * n_inputs))
+    expected = ConvexHull(vertices(polytope)).volume
+    assert volume(polytope).value == pytest.approx(expected, rel=1e-11)

@@ -1,12 +1,18 @@
 """Saving and loading keeps the network, the cells and the scores."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from explainrelu.errors import ArchiveError
 from explainrelu.geometry.box import Box
 from explainrelu.importers.archive.archive import Archive, ArchivedRegions, write_archive
+from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
+from explainrelu.regions.enumeration import enumerate_regions
+from explainrelu.regions.observed import observed_regions
+from explainrelu.regions.region_set import RegionSet
 from explainrelu.rewrites.convert import convert
 from explainrelu.rewrites.storage import load, save
 from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
@@ -106,3 +112,68 @@ def test_regions_that_are_none_of_the_network_are_an_error_of_the_file(tmp_path,
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
     with pytest.raises(ArchiveError, match=r"nothing\.xrelu"):
         load(tmp_path / "nothing.xrelu")
+
+
+def same_sets(first, second):
+    for name in ("patterns", "witnesses", "counts", "rows", "keys"):
+        found, expected = getattr(first, name), getattr(second, name)
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+    for name in ("complete", "found_by", "skipped", "stopped"):
+        assert getattr(first, name) == getattr(second, name)
+    assert first.domain.lower.tolist() == second.domain.lower.tolist()
+    assert first.domain.upper.tolist() == second.domain.upper.tolist()
+
+
+@pytest.mark.parametrize("limit", [None, 15], ids=["complete", "stopped"])
+def test_a_set_of_regions_comes_back_as_it_was(tmp_path, limit):
+    model, X, _ = models.iris()
+    regions = enumerate_regions(model, Box.from_data(X), max_regions=limit).with_rows(X)
+    regions = replace(regions, skipped=7)
+    save(regions, tmp_path / "regions.xrelu")
+    again = load(tmp_path / "regions.xrelu")
+    assert isinstance(again, RegionSet)
+    same_sets(again, regions)
+    np.testing.assert_array_equal(again.network(X), regions.network(X))
+    assert repr(again.network.schema) == repr(regions.network.schema)
+
+
+def test_the_regions_that_data_visit_come_back_with_their_rows(tmp_path):
+    model, X, _ = models.loans()
+    regions = observed_regions(model, X)
+    save(regions, tmp_path / "regions.xrelu")
+    same_sets(load(tmp_path / "regions.xrelu"), regions)
+    assert regions.rows.size == len(X)
+
+
+def test_the_same_regions_make_the_same_file_and_a_model_of_it(tmp_path):
+    regions = enumerate_regions(NETWORK, Box([-1.0], [1.0]))
+    for name in ("first.xrelu", "second.xrelu"):
+        save(regions, tmp_path / name)
+    assert (tmp_path / "first.xrelu").read_bytes() == (tmp_path / "second.xrelu").read_bytes()
+    assert import_model(tmp_path / "first.xrelu")([[0.5]]).tolist() == [2.0]
+
+
+def test_an_empty_set_of_regions_comes_back(tmp_path):
+    save(enumerate_regions(NETWORK, Box([-1.0], [1.0])).chosen([]), tmp_path / "none.xrelu")
+    assert len(load(tmp_path / "none.xrelu")) == 0
+
+
+def test_rows_of_no_listed_region_are_an_error_of_the_file(tmp_path):
+    found = enumerate_regions(NETWORK, Box([-1.0], [1.0]))
+    rows = np.array([0, 2])
+    forged = ArchivedRegions(
+        found.patterns, found.witnesses, found.counts, found.domain, "", rows=rows
+    )
+    write_archive(tmp_path / "forged.xrelu", Archive(NETWORK, forged))
+    with pytest.raises(ArchiveError, match=r"forged\.xrelu' cannot be read.*positions of the 2"):
+        load(tmp_path / "forged.xrelu")
+
+
+def test_an_altered_set_of_regions_is_refused(tmp_path):
+    save(enumerate_regions(NETWORK, Box([-1.0], [1.0])), tmp_path / "regions.xrelu")
+    data = bytearray((tmp_path / "regions.xrelu").read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "regions.xrelu").write_bytes(data)
+    with pytest.raises(ArchiveError, match="truncated, altered, or some other zip"):
+        load(tmp_path / "regions.xrelu")

@@ -1,1 +1,1 @@
-"""The `.xrelu` file: a network, and the regions of a rewrite, without pickle."""
+"""The `.xrelu` file: a network, and its regions or those of a rewrite, without pickle."""

@@ -1,4 +1,4 @@
-"""The `.xrelu` archive: a network, and the regions of a rewrite, in one file without pickle.
+"""The `.xrelu` archive: a network, and its regions or those of a rewrite, without pickle.
 
 The file is a zip of two stored members, `manifest.json` (every name, unit, level and check) and
 `arrays.safetensors` (every number of the layers), closed by a comment that is the SHA-256 of all
@@ -47,8 +47,10 @@ _REGION_ARRAYS = {
     "upper": np.float64,
 }
 _POINT = "generic_point"
+_ROWS = "rows"
 _BOX_FIELDS: dict[str, Any] = {
     "half_open_by_point": False,
+    "region_set": False,
     "complete": False,
     "skipped": 0,
     "stopped": "",
@@ -59,7 +61,7 @@ _Arrays = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArchivedRegions:
-    """The regions a rewrite was built from.
+    """A set of regions: itself, or those a rewrite was built from.
 
     Attributes
     ----------
@@ -79,6 +81,9 @@ class ArchivedRegions:
     complete, skipped, stopped
         Whether the regions are all of the domain, how many beside them are thinner than the
         tolerance, and why the search for them ended before it was done.
+    rows : (n_samples,) int64, optional
+        Of a set of regions that is kept for itself: for each row of the data the position of its
+        region. None where they are the regions of a rewrite.
 
     Raises
     ------
@@ -95,6 +100,7 @@ class ArchivedRegions:
     complete: bool = False
     skipped: int = 0
     stopped: str = ""
+    rows: IntArray | None = None
 
     def __post_init__(self) -> None:
         patterns, counts = np.asarray(self.patterns), np.asarray(self.counts)
@@ -121,6 +127,14 @@ class ArchivedRegions:
                     "generic_point must have one value an input of the domain "
                     f"({self.domain.n_inputs}), got {point.size}."
                 )
+        if self.rows is not None:
+            rows = np.asarray(self.rows)
+            if rows.dtype.kind not in "iu" or rows.ndim != 1:
+                raise ArgumentError(
+                    "rows must be positions of regions, one a row of the data, got "
+                    f"{rows.dtype} of shape {rows.shape}."
+                )
+            object.__setattr__(self, "rows", frozen(rows.astype(np.int64)))
         sizes = {len(self.patterns), len(self.witnesses), len(self.counts)}
         if len(sizes) > 1 or self.witnesses.shape[1] != self.domain.n_inputs:
             raise ArgumentError(
@@ -139,7 +153,7 @@ class Archive:
     network
         The network, with its schema, outputs, origin and certificate.
     regions
-        The regions of a rewrite of it; None where the network alone is kept.
+        A set of its regions, or those of a rewrite of it; None where the network alone is kept.
 
     Raises
     ------
@@ -182,8 +196,9 @@ class _Manifest:
     certificate: Certificate
     with_regions: bool
     found_by: str
-    # of the cells of a box; left out where they say nothing else
+    # of regions of a box or kept for themselves; left out where they say nothing else
     half_open_by_point: bool = False
+    region_set: bool = False
     complete: bool = False
     skipped: int = 0
     stopped: str = ""
@@ -299,11 +314,12 @@ def _packed(archive: Archive) -> bytes:
 
 
 def _of_a_box(regions: ArchivedRegions | None) -> dict[str, Any]:
-    """What the manifest says of the cells of a box."""
+    """What the manifest says of regions of a box, or kept for themselves."""
     if regions is None:
         return {}
     return {
         "half_open_by_point": regions.generic_point is not None,
+        "region_set": regions.rows is not None,
         "complete": regions.complete,
         "skipped": regions.skipped,
         "stopped": regions.stopped,
@@ -321,10 +337,15 @@ def _named_arrays(archive: Archive) -> dict[str, npt.NDArray[Any]]:
         named |= named_weight(f"layers.{i}.weight", layer.weight)
     named |= {"output.weight": network.output.weight, "output.bias": network.output.bias}
     if regions is not None:
-        found = {"lower": regions.domain.lower, "upper": regions.domain.upper}
+        found: dict[str, npt.NDArray[Any]] = {
+            "lower": regions.domain.lower,
+            "upper": regions.domain.upper,
+        }
         found |= {name: getattr(regions, name) for name in ("patterns", "witnesses", "counts")}
         if regions.generic_point is not None:
             found[_POINT] = regions.generic_point
+        if regions.rows is not None:
+            found[_ROWS] = regions.rows
         named |= {f"regions.{name}": array for name, array in found.items()}
     return named
 
@@ -406,6 +427,8 @@ def _expected_arrays(manifest: _Manifest, arrays: _Arrays) -> dict[str, npt.DTyp
         expected |= {f"regions.{name}": dtype for name, dtype in _REGION_ARRAYS.items()}
     if manifest.half_open_by_point:
         expected |= {f"regions.{_POINT}": np.float64}
+    if manifest.region_set:
+        expected |= {f"regions.{_ROWS}": np.int64}
     return expected
 
 
@@ -437,6 +460,7 @@ def _archive(manifest: _Manifest, arrays: _Arrays) -> Archive:
         complete=manifest.complete,
         skipped=manifest.skipped,
         stopped=manifest.stopped,
+        rows=arrays[f"regions.{_ROWS}"] if manifest.region_set else None,
     )
     return Archive(network, regions)
 

@@ -149,7 +149,8 @@ def _kind(model: Any, network: ReluNetwork | None) -> str:
         regions = read_archive(path).regions if path.suffix == ".xrelu" else None
         known = _KINDS[path.suffix]
         if regions is not None:
-            known = f"converted network of {regions.patterns.shape[0]} regions"
+            known = "converted network" if regions.rows is None else "network with a set"
+            known = f"{known} of {regions.patterns.shape[0]} regions"
     elif is_onnx_model(model):
         known = "ONNX model"
     elif is_torch_module(model):

@@ -10,7 +10,8 @@ from explainrelu.arrays import BoolArray, FloatArray, IntArray
 from explainrelu.network.exact import ExactArray
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.patterns import affine_maps
-from explainrelu.regions.region_set import RegionSet, near_zero
+from explainrelu.regions.lookup import near_zero
+from explainrelu.regions.region_set import RegionSet
 from explainrelu.rewrites.three_layer.arithmetic import rectified_row
 from explainrelu.rewrites.three_layer.forms import CellForms
 from explainrelu.rewrites.three_layer.generic_point import cell_patterns

@@ -205,6 +205,9 @@ def test_saved_networks_and_converted_ones_are_told_apart(tmp_path: Path):
     save(model, tmp_path / "network.xrelu")
     converted = inspect_model(tmp_path / "shallow.xrelu").kind
     assert converted.startswith(f"converted network of {shallow.n_cells} regions (")
+    save(shallow.regions, tmp_path / "regions.xrelu")
+    listed = inspect_model(tmp_path / "regions.xrelu").kind
+    assert listed.startswith(f"network with a set of {shallow.n_cells} regions (")
     assert inspect_model(tmp_path / "network.xrelu").kind.startswith("saved network (")
     assert inspect_model(shallow).kind.startswith("ThreeLayerNetwork (")
 
