@@ -1,7 +1,8 @@
-"""Every region of a box: ours beside relucent, growing counts, one process against two.
+"""Every region of a box: ours beside relucent, growing counts, one thread against two.
 
     python benchmarks/regions.py                                  # ours alone
     python benchmarks/regions.py --relucent VENV/bin/python       # with relucent beside it
+    python benchmarks/regions.py --resonance 7                    # count an arrangement, two threads
 
 relucent (PyPI) wants packages of its own, so it is run by the interpreter of another virtual
 environment: ``python -m venv VENV && VENV/bin/pip install -c constraints.txt torch relucent``.
@@ -105,7 +106,7 @@ def side_by_side(relucent: str | None) -> None:
 
 def growing() -> None:
     """Cost of a region as the count grows, and what a second process saves."""
-    print("\n| network | regions | microseconds a region | MB | two processes: times as fast |")
+    print("\n| network | regions | microseconds a region | MB | two threads: times as fast |")
     print("|---|---|---|---|---|")
     for widths in GROWING:
         one = measured(sys.executable, OURS, [widths, 1, 2])
@@ -117,10 +118,44 @@ def growing() -> None:
               f"{one['seconds'] / two['seconds']:.2f} |", flush=True)  # fmt: skip
 
 
+RESONANCE = """
+import json, sys, time
+from itertools import product
+import numpy as np
+from explainrelu.geometry.box import Box
+from explainrelu.network.network import ReluNetwork
+from explainrelu.regions.enumeration import count_regions
+def count(d):
+    normals = np.array([bits for bits in product((0.0, 1.0), repeat=d) if any(bits)])
+    network = ReluNetwork.from_weights(
+        [normals, np.ones((1, len(normals)))], [np.zeros(len(normals)), [0.0]]
+    )
+    return count_regions(network, Box(-np.ones(d), np.ones(d)), n_jobs=2)
+count(3)
+start = time.perf_counter()
+found = count(json.loads(sys.argv[1])[0])
+print(json.dumps({"n": found.n_regions, "complete": found.complete, "skipped": found.skipped,
+                  "seconds": time.perf_counter() - start}))
+"""
+
+
+def resonance(d: int) -> None:
+    """All regions of the arrangement of all non-zero 0/1 normals, counted and not stored."""
+    known = {2: 6, 3: 32, 4: 370, 5: 11_292, 6: 1_066_044, 7: 347_326_352}
+    found = measured(sys.executable, RESONANCE, [d])
+    print(f"resonance arrangement in dimension {d}: {found['n']:,} regions (known: {known[d]:,}), "
+          f"complete: {found['complete']}, skipped: {found['skipped']}, "
+          f"{found['seconds']:,.1f} s with two threads")  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--relucent", help="interpreter of the environment that has relucent")
+    parser.add_argument("--resonance", type=int, help="dimension of the arrangement to count")
     arguments = parser.parse_args()
+    if arguments.resonance is not None:
+        resonance(arguments.resonance)
+        return
     side_by_side(arguments.relucent)
     growing()
 
