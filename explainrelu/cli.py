@@ -347,7 +347,7 @@ _AT = option(
     _limit("--time-limit", float, "Stop after so many seconds."),
     option(
         "Search", "--jobs", "n_jobs", type=int, default=1, show_default=True, metavar="N",
-        help="Processes.",
+        help="Searches side by side.",
     ),
     option("Result", "--certify", "proof", is_flag=True, help="Check independently that none is "
            "missing."),

@@ -476,7 +476,7 @@ def test_a_search_that_stops_says_so(files: Path) -> None:
         (("--at", "petal length (cm)=99"), "lies outside the box"),
         (("--at", "petal width (cm)=1", "--at", "petal width (cm)=2"), "holds a column once"),
         (("--max-regions", "0"), "max_regions must be a whole number of at least 1"),
-        (("--jobs", "0"), "--jobs takes a number of processes"),
+        (("--jobs", "0"), "--jobs takes a number of searches"),
     ],
 )
 def test_a_search_that_cannot_be_made_is_refused(

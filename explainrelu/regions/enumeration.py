@@ -62,7 +62,8 @@ def enumerate_regions(
     time_limit
         Stop after so many seconds.
     n_jobs
-        Processes, as joblib counts them; ``joblib.parallel_config`` chooses where they run. The
+        Parts searched side by side, as joblib counts them, in threads (with ``prune`` in
+        processes); ``joblib.parallel_config`` chooses another place, such as a cluster. The
         result does not depend on it.
     prune
         Called with each :class:`SearchNode` where a layer is entered; True leaves out all regions
