@@ -39,7 +39,9 @@ def regions(
 ) -> bool:
     """Every region of the box around the rows; with ``proof`` also a certificate."""
     if n_jobs == 0:
-        raise ArgumentError("--jobs takes a number of searches side by side, or -1 for all cores, got 0.")
+        raise ArgumentError(
+            "--jobs takes a number of searches side by side, or -1 for all cores, got 0."
+        )
     write = None if path is None else table_writer(path)
     read = loaded(inputs)
     network = read.network
