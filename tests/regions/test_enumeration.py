@@ -7,7 +7,6 @@ from functools import cache
 from itertools import combinations, dropwhile, pairwise, product, takewhile
 from math import comb, factorial
 from pathlib import Path
-from time import monotonic
 
 import numpy as np
 import pandas as pd
@@ -377,18 +376,17 @@ def test_a_limit_on_time_returns_what_was_found(n_jobs):
 
 
 @pytest.mark.slow
-def test_a_million_regions_of_a_search_without_end_take_seconds_and_little_memory():
+def test_a_million_regions_of_a_search_without_end_take_little_memory():
+    network = torch_network(10, 16, 16, 1)
     tracemalloc.start()
     try:
-        start = monotonic()
-        found = enumerate_regions(torch_network(10, 16, 16, 1), cube(10), max_regions=1_000_000)
-        seconds, peak = monotonic() - start, tracemalloc.get_traced_memory()[1]
+        found = enumerate_regions(network, cube(10), max_regions=1_000_000)
+        peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert (len(found), found.complete) == (1_000_000, False)
     assert found.stopped == "max_regions=1000000 was reached"
-    assert seconds < 60
-    assert peak < 500_000_000
+    assert peak < 300_000_000
 
 
 def test_a_time_limit_that_is_not_reached_changes_nothing():
