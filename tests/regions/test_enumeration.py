@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from explainrelu.certificate import Status
 from explainrelu.errors import ArchiveError, ArgumentError, InputTypeError
 from explainrelu.geometry.box import Box
+from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.patterns import activation_patterns, unpack
@@ -541,6 +542,20 @@ def test_a_published_network_on_real_rows_says_that_a_limit_was_reached():
 def test_a_box_of_another_dimension_is_refused():
     with pytest.raises(ArgumentError, match="must have the network's 2 inputs, got 3"):
         enumerate_regions(torch_network(2, 16, 16, 1), cube(3))
+
+
+@pytest.mark.parametrize("call", [enumerate_regions, count_regions])
+def test_a_box_beside_every_level_is_refused(call):
+    schema = InputSchema((Column("job", ColumnKind.CATEGORICAL, levels=("clerk", "nurse")),))
+    network = replace(torch_network(2, 16, 16, 1), schema=schema)
+    with pytest.raises(ArgumentError, match="must hold a level of column 'job'"):
+        call(network, Box([0.0, 0.0], [0.0, 0.5]))
+
+
+@pytest.mark.parametrize("call", [enumerate_regions, count_regions])
+def test_no_search_at_all_is_refused(call):
+    with pytest.raises(ArgumentError, match="n_jobs must be 1 or more"):
+        call(torch_network(2, 16, 16, 1), cube(2), n_jobs=0)
 
 
 def test_what_is_no_box_is_refused():
