@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from explainrelu.reports.report import report
     from explainrelu.rewrites.canonical_form import canonical_form
     from explainrelu.rewrites.convert import convert
+    from explainrelu.rewrites.equivalence.check import check_equivalence
     from explainrelu.rewrites.same_parameters import same_parameters
     from explainrelu.rewrites.storage import load, save
     from explainrelu.tolerances import Tolerances
@@ -46,6 +47,7 @@ _HOMES = {
     "Tolerances": "tolerances",
     "canonical_form": "rewrites.canonical_form",
     "certify": "regions.verification",
+    "check_equivalence": "rewrites.equivalence.check",
     "compare_with_shap": "explanations.agreement",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
@@ -76,6 +78,7 @@ __all__ = [
     "Tolerances",
     "canonical_form",
     "certify",
+    "check_equivalence",
     "compare_with_shap",
     "convert",
     "count_regions",
