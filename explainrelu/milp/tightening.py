@@ -11,6 +11,7 @@ from explainrelu.errors import ArgumentError
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
 from explainrelu.milp.layer_program import LayerProgram
+from explainrelu.milp.rows import RowSpace
 from explainrelu.milp.solving import check_time_limit
 from explainrelu.network.back_substitution import back_substituted_bounds, form_bounds
 from explainrelu.network.bounds import Bounds, interval_bounds
@@ -92,6 +93,7 @@ def tightened_bounds(
     if method == BoundMethod.BACK_SUBSTITUTION:
         return bounds
     deadline = None if time_limit is None else monotonic() + time_limit
+    plain = not RowSpace.of(network.schema, domain, levels=levels).choices
     lowers: list[FloatArray] = []
     uppers: list[FloatArray] = []
     for layer in network.layers:
@@ -99,7 +101,7 @@ def tightened_bounds(
         lowers.append(lower)
         uppers.append(upper)
         units = _open(network, len(lowers) - 1, lower, upper)
-        exact = len(lowers) == 1 and (method == "lp" or not levels)  # a box: intervals say it all
+        exact = len(lowers) == 1 and plain  # of a first layer over a box intervals say all
         if units.size and not exact:
             lowers[-1], uppers[-1] = tighten_layer(
                 network, domain, lowers, uppers, units, relaxed=method == "lp", levels=levels,
