@@ -20,7 +20,8 @@ def by_points(question: Question) -> Answer:
         float(gap.max(initial=0.0)),
         float(question.tolerance.max(initial=0.0)),
         Exactness.ESTIMATED,
-        f"{len(question.points):,} rows; they refute and prove nothing",
+        f"{len(question.points):,} drawn rows"
+        + (", replayed" if different else ", which prove nothing by themselves"),
     )
     verdict = Verdict.DIFFERENT if different else Verdict.UNDECIDED
     return Answer(verdict, *question.interval(), point, (check,))

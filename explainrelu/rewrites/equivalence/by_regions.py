@@ -124,9 +124,10 @@ def _check(
 def _slivers(question: Question, found: RegionSet) -> FloatArray:
     """What the difference can gain in slivers that were not compared: (n_outputs,)."""
     free = max(1, int((~found.domain.fixed).sum()))
-    reach = 2.0 * np.sqrt(free) * question.tolerances.splitting * (1 + found.skipped)
+    reach = 2.0 * float(np.sqrt(free)) * question.tolerances.splitting * (1 + found.skipped)
     half = found.domain.half_width
-    return reach * (_steepest(question.a, half) + _steepest(question.b, half))
+    gain: FloatArray = reach * (_steepest(question.a, half) + _steepest(question.b, half))
+    return gain
 
 
 def _steepest(network: ReluNetwork, half: FloatArray) -> FloatArray:

@@ -15,6 +15,7 @@ from explainrelu.milp.rows import RowSpace
 from explainrelu.regions.observed import check_domain
 from explainrelu.rewrites.equivalence.by_form import by_form
 from explainrelu.rewrites.equivalence.by_points import by_points
+from explainrelu.rewrites.equivalence.by_programs import by_programs
 from explainrelu.rewrites.equivalence.by_regions import by_regions
 from explainrelu.rewrites.equivalence.equivalence import Difference, Equivalence, Verdict
 from explainrelu.rewrites.equivalence.in_fractions import in_fractions
@@ -24,15 +25,17 @@ from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["check_equivalence"]
 
-Method = Literal["auto", "points", "canonical", "regions"]
+Method = Literal["auto", "points", "canonical", "regions", "milp"]
 
 _WAYS: dict[str, tuple[str, Callable[[Question], Answer]]] = {
     "points": ("points", by_points),
     "canonical": ("canonical form", by_form),
     "regions": ("regions", by_regions),
+    "milp": ("mixed-integer programs", by_programs),
 }
 _FRACTIONS = ("regions in fractions", in_fractions)
 _N_POINTS = 2000
+_SHARE = 0.6  # of the time for the regions
 
 
 def check_equivalence(
@@ -60,8 +63,8 @@ def check_equivalence(
         Seconds. What is not decided by then is ``undecided``, with bounds that hold.
     method
         ``points``: drawn rows, which only refute. ``canonical``: units matched, which only
-        proves. ``regions``: the formulas compared on every joint region. ``auto``: one after the
-        other until one decides.
+        proves. ``regions``: the formulas compared on every joint region. ``milp``: mixed-integer
+        programs for the largest difference. ``auto``: one after the other until one decides.
     exact
         Whether formulas are compared as fractions, every weight taken as the number it is: equal
         then means equal to the last digit. For small networks.
@@ -97,8 +100,11 @@ def check_equivalence(
     Over more than 256 combinations of levels the whole box is searched, points between levels
     among them: then only what holds there too is proven.
 
+    What programs prove holds up to the solver's own tolerances of feasibility.
+
     Cost: two forward passes of 2,000 rows; O(n^3) a layer; then the number of joint regions, up to
-    that of all regions of both networks side by side.
+    that of all regions of both networks side by side; then programs, exponential in the number of
+    unstable neurons, within the time limit.
 
     References
     ----------
@@ -122,7 +128,7 @@ def check_equivalence(
     checks: list[Check] = []
     status, point, by = Verdict.UNDECIDED, None, ""
     for name, way in ways:
-        answer = way(question)
+        answer = way(_in_good_time(question) if way is by_regions and len(ways) > 1 else question)
         lower, upper = np.maximum(lower, answer.lower), np.minimum(upper, answer.upper)
         checks += answer.checks
         if answer.status is not Verdict.UNDECIDED:
@@ -139,6 +145,11 @@ def check_equivalence(
         exact=exact,
         certificate=_certificate(question, status, checks),
     )
+
+
+def _in_good_time(question: Question) -> Question:
+    """The same with a part of the time that is left, so that another way can follow."""
+    return replace(question, deadline=monotonic() + _SHARE * question.seconds_left)
 
 
 def _certificate(question: Question, status: Verdict, checks: list[Check]) -> Certificate:

@@ -243,7 +243,7 @@ def test_models_that_cannot_be_compared_are_refused(other, error, text):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"method": "guess"}, "method must be one of auto, points, canonical, regions"),
+        ({"method": "guess"}, "method must be one of auto, points, canonical, regions, milp"),
         ({"time_limit": 0}, "time_limit must be a positive number"),
         ({"max_regions": 0}, "max_regions must be at least 1"),
         ({"exact": True, "method": "points"}, "exact=True compares joint regions"),
