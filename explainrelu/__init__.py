@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from explainrelu.rewrites.canonical_form import canonical_form
     from explainrelu.rewrites.convert import convert
     from explainrelu.rewrites.equivalence.check import check_equivalence
+    from explainrelu.rewrites.identifiability import identifiability
+    from explainrelu.rewrites.identifiable import identifiable_network
     from explainrelu.rewrites.same_parameters import same_parameters
     from explainrelu.rewrites.storage import load, save
     from explainrelu.tolerances import Tolerances
@@ -54,6 +56,8 @@ _HOMES = {
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
+    "identifiability": "rewrites.identifiability",
+    "identifiable_network": "rewrites.identifiable",
     "import_model": "importers.import_model",
     "load": "rewrites.storage",
     "observed_regions": "regions.observed",
@@ -87,6 +91,8 @@ __all__ = [
     "errors",
     "explain",
     "extract_rules",
+    "identifiability",
+    "identifiable_network",
     "import_model",
     "load",
     "observed_regions",
