@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from explainrelu.regions.verification import certify
     from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
     from explainrelu.reports.report import report
+    from explainrelu.rewrites.canonical_form import canonical_form
     from explainrelu.rewrites.convert import convert
+    from explainrelu.rewrites.equivalence.check import check_equivalence
+    from explainrelu.rewrites.identifiability import identifiability
+    from explainrelu.rewrites.identifiable import identifiable_network
+    from explainrelu.rewrites.same_parameters import same_parameters
     from explainrelu.rewrites.storage import load, save
     from explainrelu.tolerances import Tolerances
 
@@ -42,13 +47,17 @@ _HOMES = {
     "RegionMapDisplay": "reports.displays",
     "ReluNetwork": "network.network",
     "Tolerances": "tolerances",
+    "canonical_form": "rewrites.canonical_form",
     "certify": "regions.verification",
+    "check_equivalence": "rewrites.equivalence.check",
     "compare_with_shap": "explanations.agreement",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
+    "identifiability": "rewrites.identifiability",
+    "identifiable_network": "rewrites.identifiable",
     "import_model": "importers.import_model",
     "load": "rewrites.storage",
     "observed_regions": "regions.observed",
@@ -56,6 +65,7 @@ _HOMES = {
     "rank_features": "explanations.ranking",
     "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
+    "same_parameters": "rewrites.same_parameters",
     "save": "rewrites.storage",
     "to_onnx": "exporters.to_onnx",
     "to_torch": "exporters.to_torch",
@@ -70,7 +80,9 @@ __all__ = [
     "RegionMapDisplay",
     "ReluNetwork",
     "Tolerances",
+    "canonical_form",
     "certify",
+    "check_equivalence",
     "compare_with_shap",
     "convert",
     "count_regions",
@@ -79,6 +91,8 @@ __all__ = [
     "errors",
     "explain",
     "extract_rules",
+    "identifiability",
+    "identifiable_network",
     "import_model",
     "load",
     "observed_regions",
@@ -86,6 +100,7 @@ __all__ = [
     "rank_features",
     "region_upper_bounds",
     "report",
+    "same_parameters",
     "save",
     "to_onnx",
     "to_torch",
