@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
     from explainrelu.reports.report import report
     from explainrelu.rewrites.convert import convert
+    from explainrelu.rewrites.max_of_shallow import max_of_shallow
     from explainrelu.rewrites.storage import load, save
     from explainrelu.tolerances import Tolerances
 
@@ -51,6 +52,7 @@ _HOMES = {
     "extract_rules": "explanations.rules",
     "import_model": "importers.import_model",
     "load": "rewrites.storage",
+    "max_of_shallow": "rewrites.max_of_shallow",
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
@@ -81,6 +83,7 @@ __all__ = [
     "extract_rules",
     "import_model",
     "load",
+    "max_of_shallow",
     "observed_regions",
     "pieces_between",
     "rank_features",
