@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from explainrelu.regions.verification import certify
     from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
     from explainrelu.reports.report import report
+    from explainrelu.rewrites import hard_functions
     from explainrelu.rewrites.convert import convert
     from explainrelu.rewrites.max_of_shallow import max_of_shallow
     from explainrelu.rewrites.storage import load, save
@@ -62,7 +63,11 @@ _HOMES = {
     "to_onnx": "exporters.to_onnx",
     "to_torch": "exporters.to_torch",
 }
-_MODULES = ("datasets", "errors")
+_MODULES = {
+    "datasets": "datasets",
+    "errors": "errors",
+    "hard_functions": "rewrites.hard_functions",
+}
 
 __all__ = [
     "Box",
@@ -81,6 +86,7 @@ __all__ = [
     "errors",
     "explain",
     "extract_rules",
+    "hard_functions",
     "import_model",
     "load",
     "max_of_shallow",
@@ -101,7 +107,7 @@ def __getattr__(name: str) -> Any:
 
         return version("explainrelu")
     if name in _MODULES:
-        return import_module(f"explainrelu.{name}")
+        return import_module(f"explainrelu.{_MODULES[name]}")
     if name not in _HOMES:
         raise AttributeError(f"module 'explainrelu' has no attribute {name!r}")
     value = getattr(import_module(f"explainrelu.{_HOMES[name]}"), name)
