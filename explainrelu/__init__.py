@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from explainrelu.rewrites import hard_functions
     from explainrelu.rewrites.convert import convert
     from explainrelu.rewrites.max_of_shallow import max_of_shallow
+    from explainrelu.rewrites.pieces import from_pieces
     from explainrelu.rewrites.storage import load, save
     from explainrelu.tolerances import Tolerances
 
@@ -51,6 +52,7 @@ _HOMES = {
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
+    "from_pieces": "rewrites.pieces",
     "import_model": "importers.import_model",
     "load": "rewrites.storage",
     "max_of_shallow": "rewrites.max_of_shallow",
@@ -86,6 +88,7 @@ __all__ = [
     "errors",
     "explain",
     "extract_rules",
+    "from_pieces",
     "hard_functions",
     "import_model",
     "load",
