@@ -29,13 +29,18 @@ if TYPE_CHECKING:
     from explainrelu.regions.verification import certify
     from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
     from explainrelu.reports.report import report
+    from explainrelu.rewrites import hard_functions
     from explainrelu.rewrites.canonical_form import canonical_form
     from explainrelu.rewrites.convert import convert
     from explainrelu.rewrites.equivalence.check import check_equivalence
+    from explainrelu.rewrites.global_training import train_to_global_optimum
     from explainrelu.rewrites.identifiability import identifiability
     from explainrelu.rewrites.identifiable import identifiable_network
+    from explainrelu.rewrites.max_of_shallow import max_of_shallow
+    from explainrelu.rewrites.pieces import from_pieces
     from explainrelu.rewrites.same_parameters import same_parameters
     from explainrelu.rewrites.storage import load, save
+    from explainrelu.rewrites.two_hidden_layer import two_hidden_layer
     from explainrelu.tolerances import Tolerances
 
 # name -> the module that defines it; imported when the name is first used
@@ -56,10 +61,12 @@ _HOMES = {
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
+    "from_pieces": "rewrites.pieces",
     "identifiability": "rewrites.identifiability",
     "identifiable_network": "rewrites.identifiable",
     "import_model": "importers.import_model",
     "load": "rewrites.storage",
+    "max_of_shallow": "rewrites.max_of_shallow",
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
@@ -69,8 +76,14 @@ _HOMES = {
     "save": "rewrites.storage",
     "to_onnx": "exporters.to_onnx",
     "to_torch": "exporters.to_torch",
+    "train_to_global_optimum": "rewrites.global_training",
+    "two_hidden_layer": "rewrites.two_hidden_layer",
 }
-_MODULES = ("datasets", "errors")
+_MODULES = {
+    "datasets": "datasets",
+    "errors": "errors",
+    "hard_functions": "rewrites.hard_functions",
+}
 
 __all__ = [
     "Box",
@@ -91,10 +104,13 @@ __all__ = [
     "errors",
     "explain",
     "extract_rules",
+    "from_pieces",
+    "hard_functions",
     "identifiability",
     "identifiable_network",
     "import_model",
     "load",
+    "max_of_shallow",
     "observed_regions",
     "pieces_between",
     "rank_features",
@@ -104,6 +120,8 @@ __all__ = [
     "save",
     "to_onnx",
     "to_torch",
+    "train_to_global_optimum",
+    "two_hidden_layer",
 ]
 
 
@@ -113,7 +131,7 @@ def __getattr__(name: str) -> Any:
 
         return version("explainrelu")
     if name in _MODULES:
-        return import_module(f"explainrelu.{name}")
+        return import_module(f"explainrelu.{_MODULES[name]}")
     if name not in _HOMES:
         raise AttributeError(f"module 'explainrelu' has no attribute {name!r}")
     value = getattr(import_module(f"explainrelu.{_HOMES[name]}"), name)

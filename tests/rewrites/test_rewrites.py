@@ -11,6 +11,7 @@ from explainrelu.network.network import Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema
 from explainrelu.rewrites.convert import convert
+from explainrelu.rewrites.max_of_shallow import max_of_shallow
 from explainrelu.rewrites.rewrite import Rewrite
 
 
@@ -41,6 +42,8 @@ NETWORKS: dict[str, ReluNetwork] = {
 REWRITES: dict[str, Callable[[ReluNetwork, np.ndarray], Rewrite]] = {
     "three_layer": lambda network, X: convert(network, X),
     "three_layer of a box": lambda network, X: convert(network, domain=Box.from_data(X)),
+    "max_of_shallow": lambda network, X: max_of_shallow(network),
+    "max_of_shallow of a box": lambda network, X: max_of_shallow(network, Box.from_data(X)),
 }
 
 
