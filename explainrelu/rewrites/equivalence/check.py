@@ -60,7 +60,8 @@ def check_equivalence(
     domain
         The box, over the encoded inputs. Columns with levels stand at one of them.
     time_limit
-        Seconds. What is not decided by then is ``undecided``, with bounds that hold.
+        Seconds, about: a step that was begun is ended. What is not decided by then is
+        ``undecided``, with bounds that hold.
     method
         ``points``: drawn rows, which only refute. ``canonical``: units matched, which only
         proves. ``regions``: the formulas compared on every joint region. ``milp``: mixed-integer
