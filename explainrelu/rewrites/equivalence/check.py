@@ -20,7 +20,7 @@ from explainrelu.rewrites.equivalence.by_regions import by_regions
 from explainrelu.rewrites.equivalence.equivalence import Difference, Equivalence, Verdict
 from explainrelu.rewrites.equivalence.in_fractions import in_fractions
 from explainrelu.rewrites.equivalence.question import Answer, Question, check_comparable
-from explainrelu.rewrites.same_parameters import network_of
+from explainrelu.rewrites.network_of import network_of
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["check_equivalence"]
