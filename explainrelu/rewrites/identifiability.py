@@ -24,7 +24,7 @@ from explainrelu.network.patterns import preactivation_forms, unpack
 from explainrelu.regions.enumeration import enumerate_regions
 from explainrelu.regions.observed import check_domain
 from explainrelu.regions.region_set import RegionSet
-from explainrelu.rewrites.same_parameters import network_of
+from explainrelu.rewrites.network_of import network_of
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["Condition", "Identifiability", "identifiability"]

@@ -10,6 +10,7 @@ from explainrelu.geometry.box import Box
 from explainrelu.network.network import Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema
+from explainrelu.rewrites.canonical_form import canonical_form
 from explainrelu.rewrites.convert import convert
 from explainrelu.rewrites.max_of_shallow import max_of_shallow
 from explainrelu.rewrites.rewrite import Rewrite
@@ -44,6 +45,7 @@ REWRITES: dict[str, Callable[[ReluNetwork, np.ndarray], Rewrite]] = {
     "three_layer of a box": lambda network, X: convert(network, domain=Box.from_data(X)),
     "max_of_shallow": lambda network, X: max_of_shallow(network),
     "max_of_shallow of a box": lambda network, X: max_of_shallow(network, Box.from_data(X)),
+    "canonical_form": lambda network, X: canonical_form(network),
 }
 
 
