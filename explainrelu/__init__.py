@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from explainrelu.exporters.to_torch import to_torch
     from explainrelu.geometry.box import Box
     from explainrelu.importers.import_model import import_model
+    from explainrelu.milp.difference import largest_difference
+    from explainrelu.milp.encoding import encode
+    from explainrelu.milp.extremes import extremes
+    from explainrelu.milp.stability import stability
     from explainrelu.network.network import ReluNetwork
     from explainrelu.network.schema import InputSchema
     from explainrelu.regions.enumeration import count_regions, enumerate_regions
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from explainrelu.regions.verification import certify
     from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
     from explainrelu.reports.report import report
+    from explainrelu.rewrites.compress import compress
     from explainrelu.rewrites.convert import convert
     from explainrelu.rewrites.storage import load, save
     from explainrelu.tolerances import Tolerances
@@ -44,12 +49,16 @@ _HOMES = {
     "Tolerances": "tolerances",
     "certify": "regions.verification",
     "compare_with_shap": "explanations.agreement",
+    "compress": "rewrites.compress",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
+    "encode": "milp.encoding",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
+    "extremes": "milp.extremes",
     "import_model": "importers.import_model",
+    "largest_difference": "milp.difference",
     "load": "rewrites.storage",
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
@@ -57,6 +66,7 @@ _HOMES = {
     "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
     "save": "rewrites.storage",
+    "stability": "milp.stability",
     "to_onnx": "exporters.to_onnx",
     "to_torch": "exporters.to_torch",
 }
