@@ -28,6 +28,7 @@ from explainrelu.reports.facts import columns_frame, model_frame, provenance_fra
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.page.page import page
 from explainrelu.reports.performance import performance, target_frame
+from explainrelu.reports.reduction import reduction_frame
 from explainrelu.reports.summary import summary
 from explainrelu.reports.tables import TABLES, in_contract
 from explainrelu.reports.whole_box import box_checks, of_the_box, with_the_rest
@@ -48,6 +49,7 @@ STEPS = (
     "ranking the columns",
     "explaining the rows",
     "comparing with SHAP",
+    "finding what could be left out",
     "setting the tables",
 )
 """What ``progress`` is told, in order; the comparison with SHAP takes most of the time."""
@@ -288,6 +290,10 @@ def report(
     if shap:
         drawn: dict[str, Any] = {"max_rows": max_rows, "random_state": random_state}
         comparison = compare_with_shap(network, frame, background=background, **drawn, **shared)
+    next(steps)
+    reduction = reduction_frame(network, network.schema.encode(frame), tolerances)
+    if reduction is not None:
+        tables["reduction"] = reduction
     next(steps)
     found = Findings(
         title=title or _title(network, y),

@@ -140,6 +140,18 @@ _CONTRACT: dict[str, dict[str, str]] = {
         "exactness": _STR,
         "detail": _STR,
     },
+    "reduction": {
+        "layer": _INT,
+        "n_units": _INT,
+        "stably_active": _INT,
+        "stably_inactive": _INT,
+        "unstable": _INT,
+        "undecided": _INT,
+        "n_removed": _INT,
+        "n_left": _INT,
+        "within": _STR,
+        "exactness": _STR,
+    },
     "shap_agreement": {"row": _INT, "output": _STR, "k": _INT, **_AGREEMENT},
     "shap_summary": {"output": _STR, "k": _INT, "n_rows": _INT, **_AGREEMENT},
     "shap_reasons": {

@@ -292,7 +292,7 @@ def test_folder_named_like_a_table_leaves_no_page_behind(tmp_path):
 
 def test_repr_says_whether_the_certificate_holds():
     assert repr(sample("iris")) == (
-        "Report('How the network scores species', 15 tables, certificate holds)"
+        "Report('How the network scores species', 16 tables, certificate holds)"
     )
 
 
@@ -304,3 +304,19 @@ def test_findings_name_the_checks_that_do_not_hold():
     worse = replace(findings, certificate=findings.certificate.plus([check]))
     assert worse.broken == (check,)
     assert findings.broken == ()
+
+
+def test_the_table_of_what_could_be_left_out_counts_every_unit():
+    # the second unit is active and the third inactive all over the range of the rows
+    network = ReluNetwork.from_weights(
+        [[[1.0], [1.0], [-1.0]], [[1.0, 1.0, 1.0]]], [[0.0, 5.0, -5.0], [0.0]]
+    )
+    found = report(network, np.linspace(-1, 1, 9)[:, None], shap=False).tables["reduction"]
+    row = found.iloc[0]
+    assert (len(found), row.n_units, row.n_removed, row.n_left) == (1, 3, 1, 2)
+    assert (row.stably_active, row.stably_inactive, row.unstable, row.undecided) == (1, 1, 1, 0)
+
+
+def test_a_network_without_layers_has_nothing_to_leave_out():
+    linear = ReluNetwork.from_weights([[[1.0, 2.0]]], [[0.5]])
+    assert "reduction" not in report(linear, np.eye(2), shap=False).tables

@@ -16,6 +16,7 @@ from explainrelu.reports.page.sections import (
     performance_figures,
     provenance,
     ranking,
+    reduction,
     regions,
 )
 from explainrelu.reports.statements import statements, verdict
@@ -58,6 +59,7 @@ def _content(findings: Findings) -> dict[str, Any]:
         "model": model(findings),
         "layers": layers(findings),
         "columns": columns(findings),
+        "reduction": reduction(findings),
         "performance": performance_figures(findings),
         "ranking": ranking(findings),
         "cards": cards(findings),

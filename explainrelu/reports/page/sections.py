@@ -26,6 +26,7 @@ __all__ = [
     "performance_figures",
     "provenance",
     "ranking",
+    "reduction",
     "regions",
 ]
 
@@ -126,6 +127,24 @@ def layers(findings: Findings) -> list[dict[str, str]]:
     return [
         {"name": str(i), "size": count(size), "what": what}
         for i, (size, what) in enumerate(zip(sizes, words, strict=True), start=1)
+    ]
+
+
+def reduction(findings: Findings) -> list[dict[str, str]]:
+    """How many units of each layer the range of the rows does not need."""
+    if "reduction" not in findings.tables:
+        return []
+    return [
+        {
+            "name": f"Layer {row.layer}",
+            "n_units": count(row.n_units),
+            "inactive": count(row.stably_inactive),
+            "active": count(row.stably_active),
+            "unstable": count(row.unstable),
+            "undecided": count(row.undecided),
+            "n_left": count(row.n_left),
+        }
+        for row in rows_of(findings.tables["reduction"])
     ]
 
 
