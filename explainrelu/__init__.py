@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from explainrelu.regions.verification import certify
     from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
     from explainrelu.reports.report import report
+    from explainrelu.rewrites.canonical_form import canonical_form
     from explainrelu.rewrites.convert import convert
+    from explainrelu.rewrites.same_parameters import same_parameters
     from explainrelu.rewrites.storage import load, save
     from explainrelu.tolerances import Tolerances
 
@@ -42,6 +44,7 @@ _HOMES = {
     "RegionMapDisplay": "reports.displays",
     "ReluNetwork": "network.network",
     "Tolerances": "tolerances",
+    "canonical_form": "rewrites.canonical_form",
     "certify": "regions.verification",
     "compare_with_shap": "explanations.agreement",
     "convert": "rewrites.convert",
@@ -56,6 +59,7 @@ _HOMES = {
     "rank_features": "explanations.ranking",
     "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
+    "same_parameters": "rewrites.same_parameters",
     "save": "rewrites.storage",
     "to_onnx": "exporters.to_onnx",
     "to_torch": "exporters.to_torch",
@@ -70,6 +74,7 @@ __all__ = [
     "RegionMapDisplay",
     "ReluNetwork",
     "Tolerances",
+    "canonical_form",
     "certify",
     "compare_with_shap",
     "convert",
@@ -86,6 +91,7 @@ __all__ = [
     "rank_features",
     "region_upper_bounds",
     "report",
+    "same_parameters",
     "save",
     "to_onnx",
     "to_torch",
