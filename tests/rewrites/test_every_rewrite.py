@@ -15,11 +15,12 @@ import pytest
 
 from explainrelu.certificate import Certificate
 from explainrelu.geometry.box import Box
-from explainrelu.network.network import Layer, ReluNetwork
+from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema
+from explainrelu.rewrites.canonical_form import ToCanonicalForm, canonical_form
 from explainrelu.rewrites.convert import ToThreeLayers, ToThreeLayersOfBox, convert
-from explainrelu.rewrites.rewrite import Reach, Rewrite
+from explainrelu.rewrites.rewrite import Reach, Rewrite, Transformation
 from tests.oracles import forward_exact, largest_gap_exact, region_corners_exact
 
 Point = Sequence[Fraction]
@@ -86,7 +87,7 @@ class Case:
         The networks of the table it can rewrite.
     exactly
         The result at a point without rounding, where it has whole numbers for whole numbers.
-    idempotent
+    again
         Whether a result and what it is rewritten to are the same, where that is claimed.
     gap
         What rounding may do to scores of the size of one.
@@ -99,7 +100,7 @@ class Case:
     reach: Reach
     takes: tuple[str, ...] = ALL
     exactly: Callable[[Rewrite, Point], list[Fraction]] | None = None
-    idempotent: Callable[[ReluNetwork, ReluNetwork], bool] | None = None
+    again: Callable[[ReluNetwork, ReluNetwork], bool] | None = None
     gap: float = 1e-9
     is_chain: bool = True
 
@@ -139,6 +140,11 @@ def floats(points: Sequence[Point]) -> np.ndarray:
     return np.array([[float(value) for value in point] for point in points])
 
 
+def by_oracle(rewrite: Rewrite, point: Point) -> list[Fraction]:
+    """A result that is a ReluNetwork."""
+    return forward_exact(rewrite.result, point)
+
+
 def _by_the_weights(rewrite: Rewrite, point: Point) -> list[Fraction]:
     """A three-layer network, its infinite weights taken literally."""
     (found,) = rewrite.evaluate_exact([point])
@@ -167,6 +173,20 @@ def _rows(network: ReluNetwork) -> np.ndarray:
     return np.vstack([drawn(network), floats(points)])
 
 
+def _spoiled_result(
+    transformation: Callable[[Box], Transformation],
+) -> Callable[[Rewrite, Box], Certificate]:
+    """The certificate of a result one of whose output weights is a thousandth too large."""
+
+    def certificate(rewrite: Rewrite, box: Box) -> Certificate:
+        output = rewrite.result.output
+        other = AffineMap(output.weight * 1.001, output.bias)
+        damaged = replace(rewrite, result=replace(rewrite.result, output=other))
+        return transformation(box).ensures(damaged)
+
+    return certificate
+
+
 CASES: dict[str, Case] = {
     "three layers of rows": Case(
         make=lambda network, box: convert(network, _rows(network), domain=box),
@@ -181,6 +201,12 @@ CASES: dict[str, Case] = {
         reach=Reach.DOMAIN,
         exactly=_by_the_weights,
         is_chain=False,
+    ),
+    "canonical form": Case(
+        make=lambda network, box: canonical_form(network),
+        spoiled=_spoiled_result(lambda box: ToCanonicalForm()),
+        reach=Reach.EVERYWHERE,
+        again=lambda first, second: first.fingerprint == second.fingerprint,
     ),
 }
 
@@ -268,10 +294,10 @@ def test_a_result_damaged_on_purpose_is_caught(case, which):
     assert not case.spoiled(rewritten(case, which), cube(NETWORKS[which])).holds
 
 
-@each(lambda case, which: case.idempotent is not None)
+@each(lambda case, which: case.again is not None)
 def test_rewriting_again_changes_nothing_where_that_is_claimed(case, which):
     first = rewritten(case, which).result
-    assert case.idempotent(first, case.make(first, cube(first)).result)
+    assert case.again(first, case.make(first, cube(first)).result)
 
 
 def assert_close(found: np.ndarray, wanted: np.ndarray, gap: float) -> None:
