@@ -2,7 +2,7 @@
 
     python benchmarks/regions.py                                  # ours alone
     python benchmarks/regions.py --relucent VENV/bin/python       # with relucent beside it
-    python benchmarks/regions.py --resonance 7                    # count an arrangement, two threads
+    python benchmarks/regions.py --resonance 7                    # an arrangement, two threads
 
 relucent (PyPI) wants packages of its own, so it is run by the interpreter of another virtual
 environment: ``python -m venv VENV && VENV/bin/pip install -c constraints.txt torch relucent``.
