@@ -9,7 +9,7 @@ from explainrelu.errors import ArgumentError
 from explainrelu.geometry.box import Box
 from explainrelu.network.network import ReluNetwork
 
-__all__ = ["Bounds", "interval_bounds"]
+__all__ = ["Bounds", "check_box", "interval_bounds"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,11 +56,7 @@ def interval_bounds(network: ReluNetwork, box: Box) -> Bounds:
     >>> interval_bounds(network, Box([0, 0], [1, 1])).output_upper
     array([1.])
     """
-    if box.n_inputs != network.n_inputs:
-        raise ArgumentError(
-            f"The box must have the network's {network.n_inputs} inputs, got {box.n_inputs}. "
-            "Box.from_data(X, schema=network.schema) makes one from raw rows."
-        )
+    check_box(network, box)
     lower, upper = box.lower, box.upper
     lowers, uppers = [], []
     for layer in network.layers:
@@ -70,6 +66,20 @@ def interval_bounds(network: ReluNetwork, box: Box) -> Bounds:
         lower, upper = np.maximum(lower, layer.floor), np.maximum(upper, layer.floor)
     last = _through(network.output.weight, network.output.bias, lower, upper)
     return Bounds(tuple(lowers), tuple(uppers), *last)
+
+
+def check_box(network: ReluNetwork, box: Box) -> None:
+    """Raise where a box has another number of inputs than the network.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if box.n_inputs != network.n_inputs:
+        raise ArgumentError(
+            f"The box must have the network's {network.n_inputs} inputs, got {box.n_inputs}. "
+            "Box.from_data(X, schema=network.schema) makes one from raw rows."
+        )
 
 
 def _through(
