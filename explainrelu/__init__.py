@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from explainrelu.regions.verification import certify
     from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
     from explainrelu.reports.report import report
+    from explainrelu.rewrites import hard_functions
     from explainrelu.rewrites.canonical_form import canonical_form
     from explainrelu.rewrites.convert import convert
+    from explainrelu.rewrites.max_of_shallow import max_of_shallow
     from explainrelu.rewrites.same_parameters import same_parameters
     from explainrelu.rewrites.storage import load, save
     from explainrelu.tolerances import Tolerances
@@ -54,6 +56,7 @@ _HOMES = {
     "extract_rules": "explanations.rules",
     "import_model": "importers.import_model",
     "load": "rewrites.storage",
+    "max_of_shallow": "rewrites.max_of_shallow",
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
@@ -64,7 +67,11 @@ _HOMES = {
     "to_onnx": "exporters.to_onnx",
     "to_torch": "exporters.to_torch",
 }
-_MODULES = ("datasets", "errors")
+_MODULES = {
+    "datasets": "datasets",
+    "errors": "errors",
+    "hard_functions": "rewrites.hard_functions",
+}
 
 __all__ = [
     "Box",
@@ -84,8 +91,10 @@ __all__ = [
     "errors",
     "explain",
     "extract_rules",
+    "hard_functions",
     "import_model",
     "load",
+    "max_of_shallow",
     "observed_regions",
     "pieces_between",
     "rank_features",
@@ -104,7 +113,7 @@ def __getattr__(name: str) -> Any:
 
         return version("explainrelu")
     if name in _MODULES:
-        return import_module(f"explainrelu.{name}")
+        return import_module(f"explainrelu.{_MODULES[name]}")
     if name not in _HOMES:
         raise AttributeError(f"module 'explainrelu' has no attribute {name!r}")
     value = getattr(import_module(f"explainrelu.{_HOMES[name]}"), name)
