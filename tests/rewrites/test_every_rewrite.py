@@ -15,11 +15,18 @@ import pytest
 
 from explainrelu.certificate import Certificate
 from explainrelu.geometry.box import Box
+from explainrelu.network.exact import ExactArray
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema
 from explainrelu.rewrites.canonical_form import ToCanonicalForm, canonical_form
 from explainrelu.rewrites.convert import ToThreeLayers, ToThreeLayersOfBox, convert
+from explainrelu.rewrites.max_of_shallow import (
+    MaxOfShallow,
+    TermForm,
+    ToMaxOfShallow,
+    max_of_shallow,
+)
 from explainrelu.rewrites.rewrite import Reach, Rewrite, Transformation
 from tests.oracles import forward_exact, largest_gap_exact, region_corners_exact
 
@@ -93,6 +100,8 @@ class Case:
         What rounding may do to scores of the size of one.
     is_chain
         Whether the result is a ReluNetwork.
+    unspoiled
+        Networks whose result has nothing that could be damaged this way.
     """
 
     make: Callable[[ReluNetwork, Box], Rewrite]
@@ -103,6 +112,7 @@ class Case:
     again: Callable[[ReluNetwork, ReluNetwork], bool] | None = None
     gap: float = 1e-9
     is_chain: bool = True
+    unspoiled: tuple[str, ...] = ()
 
 
 def cube(network: ReluNetwork) -> Box:
@@ -173,6 +183,25 @@ def _rows(network: ReluNetwork) -> np.ndarray:
     return np.vstack([drawn(network), floats(points)])
 
 
+def _best_term(rewrite: MaxOfShallow, point: Point) -> list[Fraction]:
+    """The largest of the terms (the smallest, where they lie above), each by fractions."""
+    terms, best = rewrite.terms, min if rewrite.terms.upper else max
+    values = [terms.exact_values(term, ExactArray.of(point)) for term in range(len(terms))]
+    return [best(column) for column in zip(*values, strict=True)]
+
+
+def _one_term_alone(transformation: ToMaxOfShallow) -> Callable[[Rewrite, Box], Certificate]:
+    """The certificate of the term alone that lies farthest from the source."""
+
+    def certificate(rewrite: MaxOfShallow, box: Box) -> Certificate:
+        points = drawn(rewrite.source)
+        away = np.abs(rewrite.terms.values(points) - rewrite.source.forward(points)[:, None])
+        alone = rewrite.terms.bits[[away.max(axis=(0, 2)).argmax()]]
+        return transformation.ensures(replace(rewrite, terms=replace(rewrite.terms, bits=alone)))
+
+    return certificate
+
+
 def _spoiled_result(
     transformation: Callable[[Box], Transformation],
 ) -> Callable[[Rewrite, Box], Certificate]:
@@ -207,6 +236,38 @@ CASES: dict[str, Case] = {
         spoiled=_spoiled_result(lambda box: ToCanonicalForm()),
         reach=Reach.EVERYWHERE,
         again=lambda first, second: first.fingerprint == second.fingerprint,
+    ),
+    "maximum of shallow networks": Case(
+        make=lambda network, box: max_of_shallow(network),
+        spoiled=_one_term_alone(ToMaxOfShallow()),
+        reach=Reach.EVERYWHERE,
+        exactly=_best_term,
+        is_chain=False,
+        unspoiled=("one layer", "no hidden layer"),
+    ),
+    "maximum of shallow networks on a box": Case(
+        make=lambda network, box: max_of_shallow(network, box),
+        spoiled=_one_term_alone(ToMaxOfShallow()),
+        reach=Reach.DOMAIN,
+        takes=tuple(name for name in ALL if len(NETWORKS[name].layers) > 1),
+        exactly=_best_term,
+        is_chain=False,
+    ),
+    "minimum of shallow networks": Case(
+        make=lambda network, box: max_of_shallow(network, form="min"),
+        spoiled=_one_term_alone(ToMaxOfShallow(form=TermForm.MIN)),
+        reach=Reach.EVERYWHERE,
+        exactly=_best_term,
+        is_chain=False,
+        unspoiled=("one layer", "no hidden layer"),
+    ),
+    "maximum over regions": Case(
+        make=lambda network, box: max_of_shallow(network, box, form="region"),
+        spoiled=_one_term_alone(ToMaxOfShallow(form=TermForm.REGION)),
+        reach=Reach.DOMAIN,
+        takes=tuple(name for name in ALL if NETWORKS[name].layers),
+        exactly=_best_term,
+        is_chain=False,
     ),
 }
 
@@ -289,7 +350,7 @@ def test_the_guarantee_is_the_one_claimed(case, which):
     assert len(guarantee.statement) > 20
 
 
-@each()
+@each(lambda case, which: which not in case.unspoiled)
 def test_a_result_damaged_on_purpose_is_caught(case, which):
     assert not case.spoiled(rewritten(case, which), cube(NETWORKS[which])).holds
 
