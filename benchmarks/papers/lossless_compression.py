@@ -19,7 +19,7 @@ from benchmarks.papers.tables import heading, options, row
 from benchmarks.papers.training import EPOCHS, accuracy, trained
 from explainrelu.geometry.box import Box
 from explainrelu.network.network import ReluNetwork
-from explainrelu.rewrites.compression import compress
+from explainrelu.rewrites.compress import compress
 
 # width: {l1: accuracy %, units removed of layer 1, of layer 2, compression %}, from the paper
 PAPER = {
@@ -54,8 +54,9 @@ def compressed(network: ReluNetwork, data: Mnist, time_limit: float | None) -> C
     gap = float(np.abs(before - after).max())
     assert gap <= EQUAL, f"outputs differ by {gap}"
     assert (before.argmax(axis=1) == after.argmax(axis=1)).all()
-    widths = (*rewrite.result.widths, *[0] * len(network.widths))
-    removed = tuple(a - b for a, b in zip(network.widths, widths, strict=False))
+    layers = range(1, 1 + len(network.widths))
+    removed = tuple(int((rewrite.removed["layer"] == layer).sum()) for layer in layers)
+    assert rewrite.certificate.holds
     states = rewrite.stability
     return Compressed(
         removed,
