@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from explainrelu.rewrites import hard_functions
     from explainrelu.rewrites.canonical_form import canonical_form
     from explainrelu.rewrites.convert import convert
+    from explainrelu.rewrites.equivalence.check import check_equivalence
     from explainrelu.rewrites.max_of_shallow import max_of_shallow
     from explainrelu.rewrites.same_parameters import same_parameters
     from explainrelu.rewrites.storage import load, save
@@ -48,6 +49,7 @@ _HOMES = {
     "Tolerances": "tolerances",
     "canonical_form": "rewrites.canonical_form",
     "certify": "regions.verification",
+    "check_equivalence": "rewrites.equivalence.check",
     "compare_with_shap": "explanations.agreement",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
@@ -83,6 +85,7 @@ __all__ = [
     "Tolerances",
     "canonical_form",
     "certify",
+    "check_equivalence",
     "compare_with_shap",
     "convert",
     "count_regions",

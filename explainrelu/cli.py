@@ -1,7 +1,7 @@
 """The command line: arguments and help; the work is done in explainrelu.command_line.
 
     explainrelu demo | inspect | report | convert | rules | rank | explain | compare
-                | regions | map
+                | regions | map | equal
 
 Exit code 0 where all went well, 1 where a check does not hold, 2 for input that cannot be used
 (one line on stderr says why), 3 for a defect of explainrelu itself.
@@ -394,3 +394,47 @@ def map_(console: "Console", **options: Any) -> bool:
     return draw_map(
         _reads(options), console, options["path"], **{name: options[name] for name in names}
     )
+
+
+@_command(
+    click.argument("a", type=_PATH),
+    click.argument("b", type=_PATH),
+    option(
+        "Data", "--box", "data", type=_PATH, metavar="FILE", required=True,
+        help="Rows (.csv or .parquet); the two are compared in the smallest box around them.",
+    ),
+    *_INPUTS[2:],
+    option(
+        "Search", "--margin", type=float, default=0.0, show_default=True, metavar="SHARE",
+        help="Widen the box by this share of each range, on both sides.",
+    ),
+    _AT,
+    option(
+        "Search", "--method", default="auto", show_default=True, metavar="WAY",
+        type=click.Choice(["auto", "points", "canonical", "regions", "milp"]),
+        help="points: drawn rows, which only refute. canonical: units matched. regions: the "
+        "formulas of every joint region. milp: mixed-integer programs. auto: one after the other.",
+    ),
+    option(
+        "Search", "--exact", is_flag=True,
+        help="Compare formulas as fractions; for small networks.",
+    ),
+    option(
+        "Search", "--time-limit", type=float, default=60.0, show_default=True, metavar="SECONDS",
+        help="What is not decided by then is undecided.",
+    ),
+    _SEED,
+    _TABLE,
+    examples="explainrelu equal model.onnx smaller.onnx --box patients.csv --target diagnosis",
+)  # fmt: skip
+def equal(console: "Console", *, a: Path, b: Path, **options: Any) -> bool:
+    """Say whether two models are one function in the box around some rows.
+
+    Exit code 0 where they are equal; 1 where they differ, a row that shows it is then printed, and
+    where it could not be decided.
+    """
+    from explainrelu.command_line.comparing import equal as run
+
+    names = ("fixed", "margin", "method", "exact", "time_limit", "seed")
+    inputs = _reads({**options, "model": a})
+    return run(inputs, b, console, options["path"], **{name: options[name] for name in names})

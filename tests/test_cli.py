@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
 from explainrelu.regions.enumeration import enumerate_regions
 from explainrelu.regions.observed import observed_regions
+from explainrelu.rewrites.canonical_form import canonical_form
 from explainrelu.rewrites.convert import convert
 from explainrelu.rewrites.storage import load, save
 from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
@@ -29,7 +31,7 @@ from tests.cli_page import PAGE, page
 
 COMMANDS = (
     *("demo", "inspect", "report", "convert", "rules", "rank", "explain", "compare"),
-    *("regions", "map"),
+    *("regions", "map", "equal"),
 )
 IRIS = ("iris.skops", "iris.csv", "--target", "species")
 LOANS = ("loans.skops", "loans.parquet", "--target", "repaid")
@@ -527,3 +529,54 @@ def test_a_map_of_another_kind_of_file_is_refused(files: Path, tmp_path: Path) -
     words = refusal(run(files, "map", *IRIS, "-o", tmp_path / "map.txt"))
     assert "must end in .png, .svg, .pdf" in words
     assert not list(tmp_path.iterdir())
+
+
+# ---------------------------------------------------------------------------------------------
+# Two models.
+
+BOX = ("--box", "iris.csv", "--target", "species")
+
+
+@pytest.fixture(scope="module")
+def pair(files: Path) -> tuple[Path, Path]:
+    """The iris model in its canonical form, and one whose scores are a hundredth larger."""
+    network = load(files / "iris.xrelu").source
+    form = canonical_form(network).result
+    save(form, files / "form.xrelu")
+    output = replace(form.output, weight=1.01 * form.output.weight)
+    save(replace(form, output=output), files / "larger.xrelu")
+    return files / "form.xrelu", files / "larger.xrelu"
+
+
+@pytest.mark.parametrize("method", ["auto", "canonical", "regions"])
+def test_equal_models_give_exit_code_zero(
+    files: Path, pair: tuple[Path, Path], method: str
+) -> None:
+    result = run(files, "equal", "iris.skops", pair[0], *BOX, "--method", method)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.split("\n\n")[1].startswith("Equal: no score differs by more than")
+    assert "Certificate: holds" in result.stdout
+
+
+def test_different_models_give_exit_code_one_and_a_row_in_raw_units(
+    files: Path, pair: tuple[Path, Path]
+) -> None:
+    result = run(files, "equal", "iris.skops", pair[1], *BOX, "--json")
+    assert (result.exit_code, result.stderr) == (1, "")
+    told = json.loads(result.stdout)
+    assert told["status"] == "different"
+    row = pd.DataFrame([told["witness"]])
+    models_of = [load(path).schema.encode(row) for path in pair]
+    scores = [load(path).forward(x) for path, x in zip(pair, models_of, strict=True)]
+    assert np.abs(scores[0] - scores[1]).max() > told["bounds"][0]["tolerance"]
+    assert "petal width (cm)" in run(files, "equal", *pair, *BOX).stdout
+
+
+def test_undecided_gives_exit_code_one_and_says_so(files: Path, pair: tuple[Path, Path]) -> None:
+    result = run(files, "equal", "iris.skops", pair[0], *BOX, "--method", "points")
+    assert result.exit_code == 1
+    assert "Undecided: neither a proof nor a row that refutes it was found." in result.stdout
+
+
+def test_models_of_other_columns_are_refused_by_equal(files: Path) -> None:
+    assert "columns" in refusal(run(files, "equal", "iris.skops", "loans.skops", *BOX))

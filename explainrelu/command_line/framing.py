@@ -19,6 +19,8 @@ _ARGUMENTS = {
     "MODEL": "A scikit-learn model saved by skops.io.dump (.skops), an ONNX file (.onnx), a "
     "PyTorch program saved by torch.export.save (.pt2), an NNet file (.nnet), or a file that "
     "explainrelu convert or explainrelu.save wrote (.xrelu).",
+    "A": "A model, of the kinds of file that every command takes as MODEL.",
+    "B": "The model to compare it with, of any of these kinds too.",
     "DATA": "Rows for the model (.csv or .parquet), columns named and ordered as in training.",
 }
 
