@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from explainrelu.rewrites.convert import convert
     from explainrelu.rewrites.equivalence.check import check_equivalence
     from explainrelu.rewrites.max_of_shallow import max_of_shallow
+    from explainrelu.rewrites.pieces import from_pieces
     from explainrelu.rewrites.same_parameters import same_parameters
     from explainrelu.rewrites.storage import load, save
     from explainrelu.tolerances import Tolerances
@@ -56,6 +57,7 @@ _HOMES = {
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
+    "from_pieces": "rewrites.pieces",
     "import_model": "importers.import_model",
     "load": "rewrites.storage",
     "max_of_shallow": "rewrites.max_of_shallow",
@@ -94,6 +96,7 @@ __all__ = [
     "errors",
     "explain",
     "extract_rules",
+    "from_pieces",
     "hard_functions",
     "import_model",
     "load",
