@@ -20,6 +20,7 @@ from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema
 from explainrelu.rewrites.canonical_form import ToCanonicalForm, canonical_form
+from explainrelu.rewrites.compress import Compress, compress
 from explainrelu.rewrites.convert import ToThreeLayers, ToThreeLayersOfBox, convert
 from explainrelu.rewrites.max_of_shallow import (
     MaxOfShallow,
@@ -203,14 +204,14 @@ def _one_term_alone(transformation: ToMaxOfShallow) -> Callable[[Rewrite, Box], 
 
 
 def _spoiled_result(
-    transformation: Callable[[Box], Transformation],
+    transformation: Callable[[Box], Transformation], result: str = "result"
 ) -> Callable[[Rewrite, Box], Certificate]:
     """The certificate of a result one of whose output weights is a thousandth too large."""
 
     def certificate(rewrite: Rewrite, box: Box) -> Certificate:
         output = rewrite.result.output
         other = AffineMap(output.weight * 1.001, output.bias)
-        damaged = replace(rewrite, result=replace(rewrite.result, output=other))
+        damaged = replace(rewrite, **{result: replace(rewrite.result, output=other)})
         return transformation(box).ensures(damaged)
 
     return certificate
@@ -268,6 +269,12 @@ CASES: dict[str, Case] = {
         takes=tuple(name for name in ALL if NETWORKS[name].layers),
         exactly=_best_term,
         is_chain=False,
+    ),
+    "compression": Case(
+        make=lambda network, box: compress(network, box),
+        spoiled=_spoiled_result(Compress, "network"),
+        reach=Reach.DOMAIN,
+        again=lambda first, second: first.widths == second.widths,
     ),
 }
 
