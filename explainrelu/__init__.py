@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from explainrelu.rewrites.canonical_form import canonical_form
     from explainrelu.rewrites.convert import convert
     from explainrelu.rewrites.equivalence.check import check_equivalence
+    from explainrelu.rewrites.global_training import train_to_global_optimum
     from explainrelu.rewrites.max_of_shallow import max_of_shallow
     from explainrelu.rewrites.pieces import from_pieces
     from explainrelu.rewrites.same_parameters import same_parameters
     from explainrelu.rewrites.storage import load, save
+    from explainrelu.rewrites.two_hidden_layer import two_hidden_layer
     from explainrelu.tolerances import Tolerances
 
 # name -> the module that defines it; imported when the name is first used
@@ -70,6 +72,8 @@ _HOMES = {
     "save": "rewrites.storage",
     "to_onnx": "exporters.to_onnx",
     "to_torch": "exporters.to_torch",
+    "train_to_global_optimum": "rewrites.global_training",
+    "two_hidden_layer": "rewrites.two_hidden_layer",
 }
 _MODULES = {
     "datasets": "datasets",
@@ -110,6 +114,8 @@ __all__ = [
     "save",
     "to_onnx",
     "to_torch",
+    "train_to_global_optimum",
+    "two_hidden_layer",
 ]
 
 

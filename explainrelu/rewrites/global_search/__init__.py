@@ -1,0 +1,1 @@
+"""The best network of one hidden layer for few rows: dichotomies, their cones, convex programs."""
