@@ -29,6 +29,7 @@ from explainrelu.rewrites.max_of_shallow import (
     max_of_shallow,
 )
 from explainrelu.rewrites.rewrite import Reach, Rewrite, Transformation
+from explainrelu.rewrites.two_hidden_layer import ToTwoHiddenLayers, two_hidden_layer
 from tests.oracles import forward_exact, largest_gap_exact, region_corners_exact
 
 Point = Sequence[Fraction]
@@ -101,6 +102,8 @@ class Case:
         What rounding may do to scores of the size of one.
     is_chain
         Whether the result is a ReluNetwork.
+    share
+        The share of the domain where it may differ; nothing is claimed of single points then.
     unspoiled
         Networks whose result has nothing that could be damaged this way.
     """
@@ -114,6 +117,7 @@ class Case:
     gap: float = 1e-9
     is_chain: bool = True
     unspoiled: tuple[str, ...] = ()
+    share: float = 0.0
 
 
 def cube(network: ReluNetwork) -> Box:
@@ -276,6 +280,12 @@ CASES: dict[str, Case] = {
         reach=Reach.DOMAIN,
         again=lambda first, second: first.widths == second.widths,
     ),
+    "two hidden layers": Case(
+        make=lambda network, box: two_hidden_layer(network, box),
+        spoiled=_spoiled_result(ToTwoHiddenLayers, "network"),
+        reach=Reach.BOUNDED,
+        share=0.01,
+    ),
 }
 
 
@@ -295,22 +305,29 @@ def rewritten(case: Case, which: str) -> Rewrite:
     return case.make(NETWORKS[which], cube(NETWORKS[which]))
 
 
-@each()
+@each(lambda case, which: not case.share)
 def test_same_function_at_random_points(case, which):
     X = drawn(NETWORKS[which])
     assert_close(rewritten(case, which)(X), NETWORKS[which](X), case.gap)
 
 
-@each()
+@each(lambda case, which: not case.share)
 def test_same_function_at_region_centres(case, which):
     X = floats(centres(which))
     assert_close(rewritten(case, which)(X), NETWORKS[which](X), case.gap)
 
 
-@each()
+@each(lambda case, which: not case.share)
 def test_same_function_on_boundaries(case, which):
     X = floats(on_boundaries(which))
     assert_close(rewritten(case, which)(X), NETWORKS[which](X), case.gap)
+
+
+@each(lambda case, which: case.share > 0)
+def test_differs_on_no_more_than_the_stated_share(case, which):
+    X = cube(NETWORKS[which]).sample(4000, np.random.default_rng(11))
+    gap = np.abs(rewritten(case, which)(X) - NETWORKS[which](X)).reshape(len(X), -1).max(axis=1)
+    assert (gap > 1e-6).mean() <= 2 * case.share  # twice: the rows here are few
 
 
 @each(lambda case, which: case.exactly is not None and which in WHOLE)
@@ -320,7 +337,7 @@ def test_same_function_in_fractions(case, which):
             assert case.exactly(rewritten(case, which), x) == forward_exact(NETWORKS[which], x)
 
 
-@each(lambda case, which: case.is_chain and which in WHOLE)
+@each(lambda case, which: case.is_chain and not case.share and which in WHOLE)
 def test_both_put_side_by_side_differ_nowhere(case, which):
     """A proof for the whole cube, which shares no code with any rewrite."""
     result, box = rewritten(case, which).result, cube(NETWORKS[which])
