@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from explainrelu.exporters.to_torch import to_torch
     from explainrelu.geometry.box import Box
     from explainrelu.importers.import_model import import_model
+    from explainrelu.milp.difference import largest_difference
+    from explainrelu.milp.encoding import encode
+    from explainrelu.milp.extremes import extremes
+    from explainrelu.milp.stability import stability
     from explainrelu.network.network import ReluNetwork
     from explainrelu.network.schema import InputSchema
     from explainrelu.regions.enumeration import count_regions, enumerate_regions
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from explainrelu.reports.report import report
     from explainrelu.rewrites import hard_functions
     from explainrelu.rewrites.canonical_form import canonical_form
+    from explainrelu.rewrites.compress import compress
     from explainrelu.rewrites.convert import convert
     from explainrelu.rewrites.equivalence.check import check_equivalence
     from explainrelu.rewrites.global_training import train_to_global_optimum
@@ -54,13 +59,17 @@ _HOMES = {
     "certify": "regions.verification",
     "check_equivalence": "rewrites.equivalence.check",
     "compare_with_shap": "explanations.agreement",
+    "compress": "rewrites.compress",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
+    "encode": "milp.encoding",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
     "from_pieces": "rewrites.pieces",
+    "extremes": "milp.extremes",
     "import_model": "importers.import_model",
+    "largest_difference": "milp.difference",
     "load": "rewrites.storage",
     "max_of_shallow": "rewrites.max_of_shallow",
     "observed_regions": "regions.observed",
@@ -70,6 +79,7 @@ _HOMES = {
     "report": "reports.report",
     "same_parameters": "rewrites.same_parameters",
     "save": "rewrites.storage",
+    "stability": "milp.stability",
     "to_onnx": "exporters.to_onnx",
     "to_torch": "exporters.to_torch",
     "train_to_global_optimum": "rewrites.global_training",

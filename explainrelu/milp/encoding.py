@@ -282,4 +282,3 @@ def _entries(weight: Matrix, j: int) -> list[tuple[int, float]]:
         return list(zip(places.tolist(), weight[j, places].tolist(), strict=True))
     part = slice(int(weight.indptr[j]), int(weight.indptr[j + 1]))
     return list(zip(weight.indices[part].tolist(), weight.data[part].tolist(), strict=True))
-

@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from explainrelu.arrays import BoolArray, FloatArray, IntArray, applied, magnitudes
+from explainrelu.arrays import BoolArray, FloatArray, IntArray, applied, frozen, magnitudes
 from explainrelu.geometry.box import Box
 from explainrelu.network.bounds import Bounds
 from explainrelu.network.network import ReluNetwork
@@ -58,6 +58,17 @@ class Evidence:
         self._proven = [np.full(n, "", dtype=object) for n in network.widths]
         for i in range(len(network.layers)):
             self._note(i, source)
+
+    @property
+    def bounds(self) -> Bounds:
+        """The bounds known by now; scores have none here."""
+        ends = np.full(self.network.n_outputs, np.inf)
+        return Bounds(
+            tuple(frozen(lower.copy()) for lower in self.lower),
+            tuple(frozen(upper.copy()) for upper in self.upper),
+            -ends,
+            ends,
+        )
 
     def tighten(self, i: int, lower: FloatArray, upper: FloatArray, source: str) -> None:
         """Take further sound bounds of a layer, where they are tighter."""
@@ -119,6 +130,10 @@ class Evidence:
         """Units whose value is not affine in ``z``, as far as the bounds tell: (n_units,)."""
         layer = self.network.layers[i]
         return np.asarray(layer.rectified & (self.lower[i] < 0) & (self.upper[i] > 0))
+
+    def proven_by(self, i: int, unit: int) -> str:
+        """What settled a stable unit; empty for one that is not."""
+        return str(self._proven[i][unit])
 
     def to_frame(self) -> pd.DataFrame:
         """One row a rectified unit: ``layer neuron lower upper state proven_by``."""

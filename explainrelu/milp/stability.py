@@ -56,7 +56,8 @@ def stability(
         ``auto``: rows strike out what they refute; what is left is settled by intervals, then
         back-substitution, then linear programs, then a mixed-integer program a neuron and side,
         which stops as soon as the sign is known. ``interval``, ``back-substitution`` and ``lp``
-        stop there and leave the rest undecided. ``milp`` proves the exact range of every neuron.
+        stop there and leave the rest undecided. ``milp`` proves the exact range of every
+        neuron that the bounds leave open.
         ``single`` settles all that back-substitution leaves open in one program for all of them.
     X : (n_samples, n_columns)
         Raw rows to strike out with, beside drawn ones; those outside the box are left out.
