@@ -1,8 +1,8 @@
 """A network of two hidden layers that equals a deep one on all but a small share of a box.
 
 Legend: for a pattern ``p`` with bits ``s``, ``z_{i,p}`` are the preactivations of the network
-frozen at it, ``f_p`` its affine function, and ``v_p(x) = sum_i max(-(2 s_i - 1) z_{i,p}(x), 0)`` is zero
-exactly on the closed region of ``p``. With a slope ``M`` the network
+frozen at it, ``f_p`` its affine function, and ``v_p(x) = sum_i max(-(2 s_i - 1) z_{i,p}(x), 0)``
+is zero exactly on the closed region of ``p``. With a slope ``M`` the network
 
     ``F(x) = sum_p max(f_p - M v_p, 0) - max(-f_p - M v_p, 0)``
 
@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from explainrelu.arrays import BoolArray, FloatArray, frozen
 from explainrelu.certificate import Certificate, Check, Exactness
@@ -320,18 +321,23 @@ def two_layers_of_patterns(
     rows = np.vstack([eye[up], -eye[down], wrong[:, None] * weight[used // 2]])
     starts = np.concatenate([np.zeros(up.size + down.size), wrong * bias[used // 2]])
     maps, constants = affine_maps(network, np.packbits(patterns, axis=1))
-    fall = np.zeros((patterns.shape[0], used.size))
-    np.add.at(fall, (np.arange(patterns.shape[0])[:, None], place), slope)
-    fall = np.repeat(fall, network.n_outputs, axis=0)
     flat = maps.reshape(-1, network.n_inputs)
-    plus = np.hstack([flat[:, up], -flat[:, down], -fall])
-    minus = np.hstack([-flat[:, up], flat[:, down], -fall])
-    second, levels = np.vstack([plus, minus]), constants.ravel()
+    fall = sparse.csr_array(
+        (np.full(place.size, -slope), place.ravel(), np.arange(len(place) + 1) * network.n_neurons),
+        shape=(len(place), used.size),
+    )[np.repeat(np.arange(len(place)), network.n_outputs)]
+    ramp = sparse.csr_array(np.hstack([flat[:, up], -flat[:, down]]))
+    second = sparse.vstack([sparse.hstack([ramp, fall]), sparse.hstack([-ramp, fall])])
+    levels = constants.ravel()
     sums = np.tile(np.eye(network.n_outputs), patterns.shape[0])
     return ReluNetwork(
         (
             Layer(rows, starts, np.ones(starts.size, np.bool_)),
-            Layer(second, np.append(levels, -levels), np.ones(2 * levels.size, np.bool_)),
+            Layer(
+                sparse.csr_array(second),
+                np.append(levels, -levels),
+                np.ones(2 * levels.size, np.bool_),
+            ),
         ),
         AffineMap(np.hstack([sums, -sums]), np.zeros(network.n_outputs)),
         network.schema,

@@ -209,6 +209,12 @@ def test_too_many_terms_are_refused_with_their_number():
         max_of_shallow(network, Box([-1.0, -1.0], [1.0, 1.0]), max_terms=3)
 
 
+def test_penalties_beyond_the_range_of_floats_are_refused():
+    network = ReluNetwork.from_weights([[[1.0]], [[-1e200]], [[1e200]]], [[0.0], [0.0], [0.0]])
+    with pytest.raises(SizeError, match="within the range of float64"):
+        max_of_shallow(network)
+
+
 def test_options_and_domains_that_do_not_fit_are_refused():
     network = NETWORKS["deep"]
     with pytest.raises(ArgumentError, match="form must be one of 'max', 'min', 'region'"):

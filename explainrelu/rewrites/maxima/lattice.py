@@ -6,8 +6,8 @@ function meets ``l_j``, so that ``f`` is ``l_j`` on all of it or nowhere. On a c
 take ``S = {i : l_i >= l_j}``. Then ``f`` is the maximum over all these cells of
 ``min_{i in S} l_i``: it attains ``f`` on its own cell; and for any ``x``, along the segment from a
 point ``y`` of the cell to ``x`` there is some ``l_i`` with ``l_i(y) >= f(y)`` and
-``l_i(x) <= f(x)``, and that ``i`` is in ``S``. Cells have to be these, and not the linear regions:
-where ``l_i`` passes through ``l_j`` within a region, no single ``i`` need do for all its points.
+``l_i(x) <= f(x)``, and that ``i`` is in ``S``. The proof asks for these cells rather than the
+linear regions: in a region that ``l_i`` cuts through, which ``i`` serves may depend on ``y``.
 """
 
 import numpy as np

@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from explainrelu.arrays import FloatArray, dense, frozen
+from explainrelu.errors import SizeError
 from explainrelu.network.exact import ExactArray
 from explainrelu.network.network import ReluNetwork
 
@@ -62,6 +63,11 @@ def penalties(
     One array ``(n_outputs, n_rectified)`` a frozen layer.
         At least the exact penalty of these float64 weights: what does not fit is rounded up, so
         that no rounding lets a term pass the network.
+
+    Raises
+    ------
+    SizeError
+        Where a penalty lies beyond the range of float64.
 
     Notes
     -----
@@ -100,6 +106,12 @@ def _rounded_up(array: ExactArray) -> FloatArray:
     values: npt.NDArray[Any] = np.empty(array.integers.shape)
     for place, integer in np.ndenumerate(array.integers):
         exact = Fraction(integer, array.denominator)
-        value = float(exact)
+        try:
+            value = float(exact)
+        except OverflowError as error:
+            raise SizeError(
+                "The penalties must lie within the range of float64, got one beyond 1e308: the "
+                "weights of consecutive layers multiply. Scale the model's weights."
+            ) from error
         values[place] = value if Fraction(value) >= exact else np.nextafter(value, np.inf)
     return values
