@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from explainrelu.rewrites.convert import convert
     from explainrelu.rewrites.equivalence.check import check_equivalence
     from explainrelu.rewrites.global_training import train_to_global_optimum
+    from explainrelu.rewrites.identifiability import identifiability
+    from explainrelu.rewrites.identifiable import identifiable_network
     from explainrelu.rewrites.max_of_shallow import max_of_shallow
     from explainrelu.rewrites.pieces import from_pieces
     from explainrelu.rewrites.same_parameters import same_parameters
@@ -68,6 +70,8 @@ _HOMES = {
     "extract_rules": "explanations.rules",
     "from_pieces": "rewrites.pieces",
     "extremes": "milp.extremes",
+    "identifiability": "rewrites.identifiability",
+    "identifiable_network": "rewrites.identifiable",
     "import_model": "importers.import_model",
     "largest_difference": "milp.difference",
     "load": "rewrites.storage",
@@ -112,6 +116,8 @@ __all__ = [
     "extract_rules",
     "from_pieces",
     "hard_functions",
+    "identifiability",
+    "identifiable_network",
     "import_model",
     "load",
     "max_of_shallow",

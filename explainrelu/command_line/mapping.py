@@ -44,7 +44,7 @@ def regions(
     read = loaded(inputs)
     network = read.network
     box = Box.from_data(read.rows, margin=margin, schema=network.schema)
-    box = box.atlevels_of(network.schema, **levels_of(network.schema, fixed))
+    box = box.at_levels(network.schema, **levels_of(network.schema, fixed))
     start = monotonic()
     with console.steps(1) as progress:
         if progress is not None:

@@ -16,9 +16,9 @@ import pandas as pd
 
 from explainrelu.arrays import FloatArray
 from explainrelu.certificate import Certificate, Check, Exactness
-from explainrelu.importers.import_model import import_model
 from explainrelu.network.exact import ExactArray, exact_scores
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
+from explainrelu.rewrites.network_of import network_of
 from explainrelu.rewrites.rewrite import Guarantee, Reach, Rewrite, Transformation
 from explainrelu.rewrites.score_check import largest_term, scores_check
 from explainrelu.rewrites.unit_cleaning import Chain, Change
@@ -126,7 +126,8 @@ def canonical_form(
     Parameters
     ----------
     model
-        Anything :func:`explainrelu.import_model` takes.
+        Anything :func:`explainrelu.import_model` takes; of a rewrite its result, where that is a
+        ReluNetwork.
     random_state
         Seed or generator of the points at which both are compared.
     tolerances
@@ -171,8 +172,7 @@ def canonical_form(
     >>> form.result.layers[0].weight, form.result.output.weight, form.certificate.holds
     (array([[1.]]), array([[8.]]), True)
     """
-    network = import_model(model, tolerances=tolerances)
-    return ToCanonicalForm(random_state, tolerances)(network)
+    return ToCanonicalForm(random_state, tolerances)(network_of(model))
 
 
 def _network(source: ReluNetwork, chain: Chain) -> ReluNetwork:

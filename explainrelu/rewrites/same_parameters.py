@@ -5,13 +5,12 @@ from typing import Any
 import numpy as np
 
 from explainrelu.arrays import FloatArray, IntArray, dense
-from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 from explainrelu.rewrites.canonical_form import canonical_form
-from explainrelu.rewrites.rewrite import Rewrite
+from explainrelu.rewrites.network_of import network_of
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
-__all__ = ["matched", "network_of", "parameter_gap", "same_parameters"]
+__all__ = ["matched", "parameter_gap", "same_parameters"]
 
 _APART = 1e300  # the cost of a pair that cannot be: finite, as the assignment asks
 
@@ -63,12 +62,6 @@ def same_parameters(a: Any, b: Any, *, tolerances: Tolerances = DEFAULT_TOLERANC
     """
     forms = [canonical_form(network_of(model), tolerances=tolerances).result for model in (a, b)]
     return parameter_gap(*forms) <= tolerances.agreement
-
-
-def network_of(model: Any) -> ReluNetwork:
-    """The network that is compared: of a rewrite its result rather than its source."""
-    result = model.result if isinstance(model, Rewrite) else None
-    return result if isinstance(result, ReluNetwork) else import_model(model)
 
 
 def parameter_gap(a: ReluNetwork, b: ReluNetwork) -> float:

@@ -151,3 +151,10 @@ def test_a_broken_form_is_caught_by_its_own_check():
     output = AffineMap(rewrite.result.output.weight * 1.001, rewrite.result.output.bias)
     broken = replace(rewrite, result=replace(rewrite.result, output=output))
     assert not transformation.ensures(broken).holds
+
+
+def test_of_a_rewrite_the_form_of_the_result_is_taken():
+    form = canonical_form(plain_network((2, 4, 1), 0))
+    again = canonical_form(form)
+    assert again.source is form.result
+    assert again.result.fingerprint == form.result.fingerprint

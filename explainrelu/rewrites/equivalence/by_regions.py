@@ -150,17 +150,21 @@ class _Ends:
     @classmethod
     def of(cls, found: RegionSet, question: Question) -> "_Ends":
         """By the box first, then by linear programs where that leaves more than is allowed."""
-        weight, bias = found.affine_maps()
-        box = found.domain
-        middle = weight @ box.centre + bias
-        radius = np.abs(weight) @ box.half_width
-        here = np.einsum("rmi,ri->rm", weight, found.witnesses) + bias
-        ends, points = [], [found.witnesses]
-        for sign in (-1.0, 1.0):
-            climb = _Climb(found, question, sign * weight, sign * here, sign * middle + radius)
-            ends.append(np.array([sign * climb.top(k) for k in range(bias.shape[1])]))
-            points += climb.points
-        return cls(ends[0], ends[1], np.vstack(points))
+        box, n_outputs = found.domain, question.a.n_outputs
+        lower, upper = np.full(n_outputs, np.inf), np.full(n_outputs, -np.inf)
+        points = [found.witnesses]
+        for rows, weight, bias in found.affine_map_chunks():
+            middle = weight @ box.centre + bias
+            radius = np.abs(weight) @ box.half_width
+            here = np.einsum("rmi,ri->rm", weight, found.witnesses[rows]) + bias
+            for sign in (-1.0, 1.0):
+                limit = sign * middle + radius
+                climb = _Climb(found, question, rows.start, sign * weight, sign * here, limit)
+                top = sign * np.array([climb.top(k) for k in range(n_outputs)])
+                lower = np.minimum(lower, top) if sign < 0 else lower
+                upper = np.maximum(upper, top) if sign > 0 else upper
+                points += climb.points
+        return cls(lower, upper, np.vstack(points))
 
 
 class _Climb:
@@ -170,11 +174,12 @@ class _Climb:
         self,
         found: RegionSet,
         question: Question,
+        first: int,
         weight: FloatArray,
         here: FloatArray,
         limit: FloatArray,
     ) -> None:
-        self.found, self.question = found, question
+        self.found, self.question, self.first = found, question, first
         self.weight, self.here, self.limit = weight, here, limit
         self.points: list[FloatArray] = []
 
@@ -199,7 +204,7 @@ class _Climb:
 
     def _solve(self, region: int, k: int) -> float:
         """The largest value over one region; infinite where the program has no answer."""
-        box, polytope = self.found.domain, self.found.region(region).polytope()
+        box, polytope = self.found.domain, self.found.region(self.first + region).polytope()
         free, half = ~box.fixed, box.half_width
         rows = polytope.weight[:, free] * half[free]
         bound = polytope.bound - polytope.weight @ box.centre
@@ -214,6 +219,6 @@ class _Climb:
         point[free] += half[free] * result.point
         point = np.clip(point, box.lower, box.upper)
         self.points.append(point[None])
-        centre = self.found.witnesses[region]
+        centre = self.found.witnesses[self.first + region]
         rise = slope[free] @ (half[free] * result.point + box.centre[free] - centre[free])
         return float(self.here[region, k] + rise)

@@ -20,7 +20,7 @@ from explainrelu.rewrites.equivalence.by_regions import by_regions
 from explainrelu.rewrites.equivalence.equivalence import Difference, Equivalence, Verdict
 from explainrelu.rewrites.equivalence.in_fractions import in_fractions
 from explainrelu.rewrites.equivalence.question import Answer, Question, check_comparable
-from explainrelu.rewrites.same_parameters import network_of
+from explainrelu.rewrites.network_of import network_of
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["check_equivalence"]
@@ -60,7 +60,8 @@ def check_equivalence(
     domain
         The box, over the encoded inputs. Columns with levels stand at one of them.
     time_limit
-        Seconds. What is not decided by then is ``undecided``, with bounds that hold.
+        Seconds, about: a step that was begun is ended. What is not decided by then is
+        ``undecided``, with bounds that hold.
     method
         ``points``: drawn rows, which only refute. ``canonical``: units matched, which only
         proves. ``regions``: the formulas compared on every joint region. ``milp``: mixed-integer

@@ -33,7 +33,7 @@ def with_a_corner(network: ReluNetwork, size: float) -> ReluNetwork:
     )
 
 
-@pytest.mark.parametrize("method", ["auto", "canonical", "regions"])
+@pytest.mark.parametrize("method", ["auto", "canonical", "regions", "milp"])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_permuted_and_scaled_network_is_equal(method, seed):
     network = plain_network((2, 6, 5, 2), seed)
@@ -54,11 +54,12 @@ def test_opposite_pairs_that_add_up_to_zero_are_equal_by_joint_regions_alone(exa
     assert found.bound <= (0.0 if exact else 1e-8)
 
 
+@pytest.mark.parametrize("method", ["auto", "regions", "milp"])
 @pytest.mark.parametrize("layer", range(3))
-def test_a_perturbed_network_is_different_with_a_replayed_witness(layer):
+def test_a_perturbed_network_is_different_with_a_replayed_witness(method, layer):
     network = plain_network((2, 6, 5, 2), layer)
     other = nudged(shuffled(network, 3), layer=layer, by=0.3)
-    found = check_equivalence(network, other, SQUARE)
+    found = check_equivalence(network, other, SQUARE, method=method)
     assert found.status == "different"
     row = found.witness.frame
     assert SQUARE.contains(found.witness.point[None]).all()
@@ -152,7 +153,7 @@ def test_limits_leave_it_undecided_with_bounds_that_hold():
     layers = (*network.layers, Layer(np.eye(8), np.zeros(8), np.ones(8, np.bool_)))
     other = replace(network, layers=layers)
     box = Box([-1] * 3, [1] * 3)
-    found = check_equivalence(network, other, box, max_regions=5)
+    found = check_equivalence(network, other, box, method="regions", max_regions=5)
     assert found.status == "undecided"
     assert not found.proven_by
     assert found.witness is None
@@ -160,6 +161,54 @@ def test_limits_leave_it_undecided_with_bounds_that_hold():
     assert (found.upper >= 0).all()
     assert "5" in found.certificate.to_frame()["detail"].iloc[-1]
     assert check_equivalence(network, other, box).status == "equal"
+
+
+def test_opposite_pairs_are_equal_by_programs_too():
+    one, other = (opposite_pairs(mirrored=way) for way in (False, True))
+    found = check_equivalence(one, other, SQUARE, method="milp")
+    assert (found.status, found.proven_by) == ("equal", "mixed-integer programs")
+
+
+def test_programs_find_the_tiny_corner_and_as_much_as_the_regions():
+    network = plain_network((2, 6, 1), 3)
+    found, other = (
+        check_equivalence(network, with_a_corner(network, 1e-3), SQUARE, method=method)
+        for method in ("milp", "regions")
+    )
+    assert found.status == other.status == "different"
+    assert found.bound == pytest.approx(other.bound, rel=1e-6)
+
+
+def test_a_solver_that_fails_leaves_it_undecided(monkeypatch):
+    from explainrelu.errors import SolverError
+    from explainrelu.rewrites.equivalence import by_programs
+
+    def broken(*_: object, **__: object) -> None:
+        raise SolverError("the solver gave up")
+
+    monkeypatch.setattr(by_programs, "largest_difference", broken)
+    one, other = (opposite_pairs(mirrored=way) for way in (False, True))
+    found = check_equivalence(one, other, SQUARE, method="milp")
+    assert found.status == "undecided"
+    assert "the solver gave up" in found.certificate.to_frame()["detail"].tolist()
+
+
+def test_inputs_of_very_different_sizes_are_compared_alike():
+    network = plain_network((2, 6, 1), 0)
+    size, shift = np.array([1e5, 1e-3]), np.array([1e6, 0.0])
+
+    def stretched(plain: ReluNetwork) -> ReluNetwork:
+        first, *rest = plain.layers
+        weight = first.weight / size
+        layer = Layer(weight, first.bias - weight @ shift, first.rectified)
+        return replace(plain, layers=(layer, *rest))
+
+    box = Box(shift - 2 * size, shift + 2 * size)
+    for method in ("canonical", "regions"):
+        pair = stretched(network), stretched(shuffled(network, 1))
+        assert check_equivalence(*pair, box, method=method).status == "equal"
+    other = stretched(with_a_corner(network, 1e-2))
+    assert check_equivalence(stretched(network), other, box).status == "different"
 
 
 def test_points_alone_prove_nothing():
