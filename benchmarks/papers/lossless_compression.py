@@ -88,7 +88,7 @@ def rows(data: Mnist, width: int, epochs: int, seed: int, time_limit: float | No
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--width", type=int, action="append", choices=PAPER, help="may be repeated")
-    parser.add_argument("--time-limit", type=float, help="seconds for each search of a solver")
+    parser.add_argument("--time-limit", type=float, default=300.0, help="seconds a network")
     arguments = parser.parse_args()
     widths = arguments.width or (tuple(PAPER) if arguments.full else SMALL_WIDTHS)
     epochs = arguments.epochs or (EPOCHS if arguments.full else SMALL_EPOCHS)
