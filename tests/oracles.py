@@ -6,13 +6,15 @@ sum of :class:`fractions.Fraction`, so that a boundary is hit exactly or not at 
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from itertools import product
+from itertools import product, zip_longest
 from math import hypot, inf
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from explainrelu.importers.operators.graph import Graph
-from explainrelu.network.network import Layer, ReluNetwork
+from explainrelu.network.network import AffineMap, Layer, ReluNetwork
+from explainrelu.network.outputs import OutputSchema
 
 Number = float | int | Fraction
 Vector = list[Fraction]
@@ -173,7 +175,57 @@ def region_widths_exact(
     one that is nowhere positive is inactive, the others are active. All in Fractions; the width is
     the largest distance of a vertex from the hyperplane of a face, in the inputs' own units.
     """
-    low, high = exact(lower), exact(upper)
+    return {bits: _width(part) for bits, part in _parts(network, exact(lower), exact(upper))}
+
+
+def region_corners_exact(
+    network: ReluNetwork, lower: Sequence[Number], upper: Sequence[Number]
+) -> list[list[tuple[Fraction, ...]]]:
+    """The vertices of each region of a box in which no input is fixed."""
+    return [list(part) for _, part in _parts(network, exact(lower), exact(upper))]
+
+
+def largest_gap_exact(
+    first: ReluNetwork, second: ReluNetwork, lower: Sequence[Number], upper: Sequence[Number]
+) -> Fraction:
+    """The largest ``|first - second|`` over a box and the outputs.
+
+    On each region of the two put side by side both are affine, so that the largest gap is at a
+    vertex.
+    """
+    parts = region_corners_exact(side_by_side(first, second), lower, upper)
+    corners = {corner for part in parts for corner in part}
+    return max(
+        abs(a - b)
+        for x in corners
+        for a, b in zip(forward_exact(first, x), forward_exact(second, x), strict=True)
+    )
+
+
+def side_by_side(first: ReluNetwork, second: ReluNetwork) -> ReluNetwork:
+    """Both on the same inputs; behind its last layer the shorter one carries its values on."""
+    layers = [*zip_longest(first.layers, second.layers)]
+    widths, chain = [first.n_inputs] * 2, []
+    for pair in layers:
+        parts = [
+            layer or Layer(np.eye(width), np.zeros(width), np.zeros(width, np.bool_))
+            for layer, width in zip(pair, widths, strict=True)
+        ]
+        rows = [np.asarray(part.weight) for part in parts]
+        weight = np.vstack(rows) if not chain else block_diag(*rows)
+        bias, flags = (
+            np.concatenate([getattr(p, n) for p in parts]) for n in ("bias", "rectified")
+        )
+        chain.append(Layer(weight, bias, flags))
+        widths = [part.n_units for part in parts]
+    output = AffineMap(np.zeros((1, sum(widths) if chain else first.n_inputs)), np.zeros(1))
+    return ReluNetwork(tuple(chain), output, first.schema, OutputSchema.numbered(1))
+
+
+def _parts(
+    network: ReluNetwork, low: Vector, high: Vector
+) -> list[tuple[tuple[bool, ...], Corners]]:
+    """Pattern and vertices of each full-dimensional region of a box."""
     free = [k for k in range(network.n_inputs) if low[k] != high[k]]
     corners: Corners = {(): set()}
     for place, k in enumerate(free):
@@ -185,8 +237,7 @@ def region_widths_exact(
         [Fraction(int(k == i)) for i in free] + [Fraction(0) if k in free else low[k]]
         for k in range(network.n_inputs)
     ]
-    parts = _through_layers(network.layers, corners, inputs)
-    return {bits: _width(part) for bits, part in parts}
+    return _through_layers(network.layers, corners, inputs)
 
 
 def _width(corners: Corners) -> float:
