@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from explainrelu.geometry.box import Box
     from explainrelu.importers.import_model import import_model
     from explainrelu.milp.difference import largest_difference
-    from explainrelu.milp.encoding import encode
     from explainrelu.milp.extremes import extremes
     from explainrelu.milp.stability import stability
     from explainrelu.network.network import ReluNetwork
@@ -52,7 +51,6 @@ _HOMES = {
     "compress": "rewrites.compress",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
-    "encode": "milp.encoding",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
@@ -82,6 +80,7 @@ __all__ = [
     "Tolerances",
     "certify",
     "compare_with_shap",
+    "compress",
     "convert",
     "count_regions",
     "datasets",
@@ -89,7 +88,9 @@ __all__ = [
     "errors",
     "explain",
     "extract_rules",
+    "extremes",
     "import_model",
+    "largest_difference",
     "load",
     "observed_regions",
     "pieces_between",
@@ -97,6 +98,7 @@ __all__ = [
     "region_upper_bounds",
     "report",
     "save",
+    "stability",
     "to_onnx",
     "to_torch",
 ]

@@ -29,7 +29,7 @@ from tests.cli_page import PAGE, page
 
 COMMANDS = (
     *("demo", "inspect", "report", "convert", "rules", "rank", "explain", "compare"),
-    *("regions", "map"),
+    *("regions", "map", "compress"),
 )
 IRIS = ("iris.skops", "iris.csv", "--target", "species")
 LOANS = ("loans.skops", "loans.parquet", "--target", "repaid")
@@ -527,3 +527,34 @@ def test_a_map_of_another_kind_of_file_is_refused(files: Path, tmp_path: Path) -
     words = refusal(run(files, "map", *IRIS, "-o", tmp_path / "map.txt"))
     assert "must end in .png, .svg, .pdf" in words
     assert not list(tmp_path.iterdir())
+
+
+# ---------------------------------------------------------------------------------------------
+# Compression.
+
+
+def test_compress_saves_a_smaller_network_that_scores_the_same(files: Path, tmp_path: Path) -> None:
+    target = tmp_path / "small.xrelu"
+    arguments = ("iris.skops", "--box", "iris.csv", "--target", "species", "-o", target)
+    told = data(run(files, "compress", *arguments, "--json"))
+    X = pd.read_csv(files / "iris.csv").drop(columns="species")
+    small, whole = load(target), import_model(files / "iris.skops", X)
+    assert small(X) == pytest.approx(whole(X), rel=1e-9, abs=1e-9)
+    assert sum(small.widths) == sum(whole.widths) - len(told["removed"])
+    assert "the box it was compressed on" in told["guarantee"]
+
+
+def test_compress_prints_what_was_taken_out(files: Path) -> None:
+    at = ("--at", "petal length (cm)=4.5", "--at", "petal width (cm)=1.3")
+    arguments = ("iris.skops", "--box", "iris.csv", "--target", "species", *at)
+    result = run(files, "compress", *arguments)
+    assert result.exit_code == 0, result.stderr
+    assert "stably inactive" in result.stdout
+    assert "Certificate: holds" in result.stdout
+
+
+def test_compress_writes_archives_only(files: Path, tmp_path: Path) -> None:
+    arguments = ("iris.skops", "--box", "iris.csv", "--target", "species")
+    result = run(files, "compress", *arguments, "-o", tmp_path / "small.onnx")
+    assert result.exit_code == 2
+    assert "must end in .xrelu, got 'small.onnx'" in result.stderr

@@ -20,7 +20,7 @@ from explainrelu.regions.verification import certify
 from explainrelu.reports.displays import RegionMapDisplay
 from explainrelu.reports.writing import write_folder
 
-__all__ = ["draw_map", "regions"]
+__all__ = ["draw_map", "fixed_levels", "regions"]
 
 _PICTURES = (".png", ".svg", ".pdf")
 
@@ -44,7 +44,7 @@ def regions(
     read = loaded(inputs)
     network = read.network
     box = Box.from_data(read.rows, margin=margin, schema=network.schema)
-    box = box.at_levels(network.schema, **_levels(network.schema, fixed))
+    box = box.at_levels(network.schema, **fixed_levels(network.schema, fixed))
     start = monotonic()
     with console.steps(1) as progress:
         if progress is not None:
@@ -100,7 +100,7 @@ def draw_map(
         read.rows,
         read.target,
         features=features or None,
-        at=_levels(read.network.schema, fixed) or None,
+        at=fixed_levels(read.network.schema, fixed) or None,
         response=colour,
         output=output,
     )
@@ -139,7 +139,7 @@ def _drawn(figure: Any, kind: str, draft: Path) -> None:
     figure.savefig(draft, dpi=150, bbox_inches="tight", format=kind)
 
 
-def _levels(schema: InputSchema, fixed: Sequence[str]) -> dict[str, Any]:
+def fixed_levels(schema: InputSchema, fixed: Sequence[str]) -> dict[str, Any]:
     """``column=level`` arguments as :meth:`Box.at_levels` takes them."""
     found: dict[str, Any] = {}
     for text in fixed:

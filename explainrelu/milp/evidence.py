@@ -151,7 +151,7 @@ class Evidence:
         names = ("layer", "neuron", "lower", "upper", "state", "proven_by")
         return pd.DataFrame(
             {
-                name: pd.Series(list(column), dtype=kind)  # type: ignore[call-overload]  # by name
+                name: pd.Series(list(column), dtype=kind)
                 for name, column, kind in zip(names, columns, kinds, strict=True)
             }
         )

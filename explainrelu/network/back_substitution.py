@@ -140,7 +140,7 @@ def _largest(
         form = positive * part.slope_above + negative * part.slope_below
         constant = constant + form @ part.layer.bias
         form = np.asarray(form @ part.layer.weight)
-    return np.minimum(best, _over(form, constant, box.lower, box.upper))
+    return np.asarray(np.minimum(best, _over(form, constant, box.lower, box.upper)))
 
 
 def _over(

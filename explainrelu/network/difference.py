@@ -86,5 +86,4 @@ def _rows(upper: Matrix, lower: Matrix) -> Matrix:
 
 
 def _blocks(upper: Matrix, lower: Matrix) -> Matrix:
-    found: sparse.csr_array[np.float64] = sparse.block_diag([upper, lower], format="csr")
-    return sparse.csr_array(found)
+    return sparse.csr_array(sparse.block_diag([upper, lower], format="csr"))
