@@ -72,8 +72,8 @@ class NetworkProgram:
         """Write the program to a ``.lp`` or ``.mps`` file for a person or another solver.
 
         Inputs are called by their columns, ``z_2_5`` is the preactivation of the fifth unit of
-        the second layer, ``h_2_5`` its value, ``s_2_5`` its switch. PuLP writes twelve digits. A ``.lp``
-        file maximises the first score, a ``.mps`` file minimises minus that.
+        the second layer, ``h_2_5`` its value, ``s_2_5`` its switch. PuLP writes twelve digits. A
+        ``.lp`` file maximises the first score, a ``.mps`` file minimises minus that.
 
         Raises
         ------

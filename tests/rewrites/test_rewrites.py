@@ -10,6 +10,7 @@ from explainrelu.geometry.box import Box
 from explainrelu.network.network import Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema
+from explainrelu.rewrites.compress import compress
 from explainrelu.rewrites.convert import convert
 from explainrelu.rewrites.rewrite import Rewrite
 
@@ -41,6 +42,7 @@ NETWORKS: dict[str, ReluNetwork] = {
 REWRITES: dict[str, Callable[[ReluNetwork, np.ndarray], Rewrite]] = {
     "three_layer": lambda network, X: convert(network, X),
     "three_layer of a box": lambda network, X: convert(network, domain=Box.from_data(X)),
+    "compress": lambda network, X: compress(network, Box.from_data(X), X=X),
 }
 
 
