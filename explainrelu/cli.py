@@ -1,7 +1,7 @@
 """The command line: arguments and help; the work is done in explainrelu.command_line.
 
     explainrelu demo | inspect | report | convert | rules | rank | explain | compare
-                | regions | map | equal
+                | regions | map | compress | equal
 
 Exit code 0 where all went well, 1 where a check does not hold, 2 for input that cannot be used
 (one line on stderr says why), 3 for a defect of explainrelu itself.
@@ -392,6 +392,42 @@ def map_(console: "Console", **options: Any) -> bool:
 
     names = ("features", "fixed", "colour")
     return draw_map(
+        _reads(options), console, options["path"], **{name: options[name] for name in names}
+    )
+
+
+@_command(
+    _INPUTS[0],
+    option(
+        "Data", "--box", "data", type=_PATH, metavar="FILE", required=True,
+        help="Rows (.csv or .parquet); the result is equal on the smallest box around them.",
+    ),
+    *_INPUTS[2:],
+    option(
+        "Search", "--margin", type=float, default=0.0, show_default=True, metavar="SHARE",
+        help="Widen the box by this share of each range, on both sides.",
+    ),
+    _AT,
+    option(
+        "Search", "--method", type=click.Choice(
+            ["auto", "interval", "back-substitution", "lp", "milp", "single"]
+        ), default="auto", show_default=True,
+        help="How to find the neurons that never change sides.",
+    ),
+    _limit("--time-limit", float, "Settle neurons for so many seconds; others stay."),
+    option(
+        "Output", "-o", "--output", "path", type=_PATH, metavar="FILE",
+        help="Save the smaller network to FILE (.xrelu).",
+    ),
+    examples="explainrelu compress model.skops --box patients.csv --target diagnosis "
+    "-o small.xrelu",
+)  # fmt: skip
+def compress(console: "Console", **options: Any) -> bool:
+    """Make a smaller network that is equal all over the box around some rows."""
+    from explainrelu.command_line.compressing import compress_model
+
+    names = ("fixed", "margin", "method", "time_limit")
+    return compress_model(
         _reads(options), console, options["path"], **{name: options[name] for name in names}
     )
 

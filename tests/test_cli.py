@@ -32,7 +32,7 @@ from tests.cli_page import PAGE, page
 
 COMMANDS = (
     *("demo", "inspect", "report", "convert", "rules", "rank", "explain", "compare"),
-    *("regions", "map", "equal"),
+    *("regions", "map", "compress", "equal"),
 )
 IRIS = ("iris.skops", "iris.csv", "--target", "species")
 LOANS = ("loans.skops", "loans.parquet", "--target", "repaid")
@@ -581,3 +581,34 @@ def test_undecided_gives_exit_code_one_and_says_so(files: Path, pair: tuple[Path
 
 def test_models_of_other_columns_are_refused_by_equal(files: Path) -> None:
     assert "columns" in refusal(run(files, "equal", "iris.skops", "loans.skops", *BOX))
+
+
+# ---------------------------------------------------------------------------------------------
+# Compression.
+
+
+def test_compress_saves_a_smaller_network_that_scores_the_same(files: Path, tmp_path: Path) -> None:
+    target = tmp_path / "small.xrelu"
+    arguments = ("iris.skops", "--box", "iris.csv", "--target", "species", "-o", target)
+    told = data(run(files, "compress", *arguments, "--json"))
+    X = pd.read_csv(files / "iris.csv").drop(columns="species")
+    small, whole = load(target), import_model(files / "iris.skops", X)
+    assert small(X) == pytest.approx(whole(X), rel=1e-9, abs=1e-9)
+    assert sum(small.widths) == sum(whole.widths) - len(told["removed"])
+    assert "the box it was compressed on" in told["guarantee"]
+
+
+def test_compress_prints_what_was_taken_out(files: Path) -> None:
+    at = ("--at", "petal length (cm)=4.5", "--at", "petal width (cm)=1.3")
+    arguments = ("iris.skops", "--box", "iris.csv", "--target", "species", *at)
+    result = run(files, "compress", *arguments)
+    assert result.exit_code == 0, result.stderr
+    assert "stably inactive" in result.stdout
+    assert "Certificate: holds" in result.stdout
+
+
+def test_compress_writes_archives_only(files: Path, tmp_path: Path) -> None:
+    arguments = ("iris.skops", "--box", "iris.csv", "--target", "species")
+    result = run(files, "compress", *arguments, "-o", tmp_path / "small.onnx")
+    assert result.exit_code == 2
+    assert "must end in .xrelu, got 'small.onnx'" in result.stderr

@@ -72,7 +72,8 @@ class NetworkProgram:
         """Write the program to a ``.lp`` or ``.mps`` file for a person or another solver.
 
         Inputs are called by their columns, ``z_2_5`` is the preactivation of the fifth unit of
-        the second layer, ``h_2_5`` its value, ``s_2_5`` its switch. PuLP writes twelve digits.
+        the second layer, ``h_2_5`` its value, ``s_2_5`` its switch. PuLP writes twelve digits. A
+        ``.lp`` file maximises the first score, a ``.mps`` file minimises minus that.
 
         Raises
         ------
@@ -80,11 +81,13 @@ class NetworkProgram:
             For another ending, or where the file cannot be written.
         """
         target = Path(path)
-        write = {".lp": self.problem.writeLP, ".mps": self.problem.writeMPS}.get(target.suffix)
-        if write is None:
+        if target.suffix not in (".lp", ".mps"):
             raise OutputError(f"A program is written to a .lp or .mps file, got {target.name!r}.")
         try:
-            write(str(target))
+            if target.suffix == ".lp":
+                self.problem.writeLP(str(target))
+            else:  # MPS files are minimised, whatever a comment in them says
+                self.problem.writeMPS(str(target), mpsSense=1)
         except OSError as error:
             raise OutputError(f"Cannot write {target}: {error}.") from error
 

@@ -12,7 +12,6 @@ Where none is left the scores are constant.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.linalg import lstsq, qr
@@ -90,8 +89,9 @@ def reduced(
     dead = [i for i, part in enumerate(settled) if part.inactive.all()]
     if dead:
         return _constant(network, dead[-1])
-    layers, removed = [], []
+    layers: list[Layer] = []
     kept: list[Kept] = []
+    removed: list[tuple[int, int, str]] = []
     weight: Matrix = network.layers[0].weight if network.layers else network.output.weight
     bias = network.layers[0].bias if network.layers else network.output.bias
     for i, layer in enumerate(network.layers):
@@ -103,8 +103,8 @@ def reduced(
             units = np.flatnonzero(known.linear)
             removed += [(i, int(j), Reason.FOLDED) for j in units]
             columns = next_weight[:, units]
-            folded: Any = columns @ weight[units]
-            weight, bias = folded, applied(columns, bias[units]) + next_bias
+            weight = columns @ weight[units]  # type: ignore[assignment]  # scipy's stubs are wide
+            bias = applied(columns, bias[units]) + next_bias
             continue
         sizes = settled[0].sizes
         if kept:  # the layers between are folded: the values taken in are those of the last kept
