@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from explainrelu.geometry.box import Box
     from explainrelu.importers.import_model import import_model
     from explainrelu.milp.difference import largest_difference
-    from explainrelu.milp.encoding import encode
     from explainrelu.milp.extremes import extremes
     from explainrelu.milp.stability import stability
     from explainrelu.network.network import ReluNetwork
@@ -64,7 +63,6 @@ _HOMES = {
     "compress": "rewrites.compress",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
-    "encode": "milp.encoding",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
@@ -111,7 +109,6 @@ __all__ = [
     "convert",
     "count_regions",
     "datasets",
-    "encode",
     "enumerate_regions",
     "errors",
     "explain",
