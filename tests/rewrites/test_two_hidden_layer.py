@@ -86,7 +86,7 @@ def test_predicted_and_measured_shares_agree():
 
 
 def test_carried_units_and_domains_on_one_side_of_zero_are_taken():
-    from tests.rewrites.test_rewrites import NETWORKS
+    from tests.rewrites.test_every_rewrite import NETWORKS
 
     network, box = NETWORKS["carried units"], Box([0.5, -3.0], [2.0, -1.0])
     flat = two_hidden_layer(network, box, 1e4)
