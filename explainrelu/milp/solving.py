@@ -141,7 +141,9 @@ class Program:
         self._model.changeColsCost(self._columns.size, self._columns, -costs)
         wanted = -np.inf if target is None else -float(target)
         self._model.setOptionValue("objective_target", wanted)
-        spent = self._model.getRunTime()
+        # HiGHS times an integer program from its own start, a linear one by the model's clock,
+        # which counts the searches before as well
+        spent = self._model.getRunTime() if self._relaxed else 0.0
         self._model.setOptionValue(
             "time_limit", np.inf if time_limit is None else spent + max(time_limit, 0.0)
         )
