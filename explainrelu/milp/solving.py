@@ -156,11 +156,20 @@ class Program:
             "time_limit", np.inf if time_limit is None else spent + max(time_limit, 0.0)
         )
         self._model.run()
+        if self._model.getModelStatus() == self._known.kInfeasible:
+            self._solve_as_given()
         return self._outcome(monotonic() - start)
 
     def set_bounds(self, variable: Any, lower: float, upper: float) -> None:
         """Change the bounds of one variable."""
         self._model.changeColBounds(variable.index, lower, upper)
+
+    def _solve_as_given(self) -> None:
+        """Solve again without presolve, which takes rounding for a contradiction at times."""
+        self._model.clearSolver()
+        self._model.setOptionValue("presolve", "off")
+        self._model.run()
+        self._model.setOptionValue("presolve", "choose")
 
     def _outcome(self, seconds: float) -> Outcome:
         found, info = self._model.getModelStatus(), self._model.getInfo()
@@ -205,7 +214,7 @@ def check_time_limit(time_limit: Any) -> None:
         raise InputTypeError(
             f"time_limit must be a positive number of seconds, or None, got {time_limit!r}."
         )
-    if time_limit is not None and not time_limit > 0:
+    if time_limit is not None and not float(time_limit) > 0:
         raise ArgumentError(
             f"time_limit must be a positive number of seconds, or None, got {time_limit}."
         )

@@ -177,7 +177,7 @@ def _check_options(time_limit: Any, method: str, exact: bool, max_regions: int) 
         raise InputTypeError(
             f"time_limit must be a positive number of seconds, got {time_limit!r}."
         )
-    if not time_limit > 0:
+    if not float(time_limit) > 0:
         raise ArgumentError(f"time_limit must be a positive number of seconds, got {time_limit}.")
     if max_regions < 1:
         raise ArgumentError(f"max_regions must be at least 1, got {max_regions}.")
