@@ -3,16 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from numbers import Real
 from time import monotonic
 from typing import Any
 
 import numpy as np
 
 from explainrelu.arrays import FloatArray
-from explainrelu.errors import ArgumentError, SolverError
+from explainrelu.errors import ArgumentError, InputTypeError, SolverError
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["Outcome", "Program", "SolveStatus", "check_time_limit"]
+
+
+_SUBPROGRAMS = (
+    "mip_heuristic_run_rens",
+    "mip_heuristic_run_rins",
+    "mip_heuristic_run_root_reduced_cost",
+)  # HiGHS 1.15 ends the process in the presolve of such a smaller program
 
 
 class SolveStatus(StrEnum):
@@ -66,7 +74,8 @@ class Program:
     -----
     PuLP reports a time-out as Optimal and no dual bound, so that status, value and bound are
     read from the HiGHS model that PuLP built. One thread: another number within one process
-    makes HiGHS return nothing.
+    makes HiGHS return nothing. Its heuristics that solve smaller programs are off: presolving
+    one of them can end the process. They find points sooner and change no bound that is proven.
 
     Examples
     --------
@@ -99,6 +108,7 @@ class Program:
             mip_feasibility_tolerance=small,
             primal_feasibility_tolerance=small,
             dual_feasibility_tolerance=small,
+            **dict.fromkeys(_SUBPROGRAMS, False),
         )
         solver.createAndConfigureSolver(problem)
         solver.buildSolverModel(problem)
@@ -148,11 +158,20 @@ class Program:
             "time_limit", np.inf if time_limit is None else spent + max(time_limit, 0.0)
         )
         self._model.run()
+        if self._model.getModelStatus() == self._known.kInfeasible:
+            self._solve_as_given()
         return self._outcome(monotonic() - start)
 
     def set_bounds(self, variable: Any, lower: float, upper: float) -> None:
         """Change the bounds of one variable."""
         self._model.changeColBounds(variable.index, lower, upper)
+
+    def _solve_as_given(self) -> None:
+        """Solve again without presolve, which takes rounding for a contradiction at times."""
+        self._model.clearSolver()
+        self._model.setOptionValue("presolve", "off")
+        self._model.run()
+        self._model.setOptionValue("presolve", "choose")
 
     def _outcome(self, seconds: float) -> Outcome:
         found, info = self._model.getModelStatus(), self._model.getInfo()
@@ -186,14 +205,18 @@ class Program:
         return max(bound, value) if np.isfinite(bound) else np.inf
 
 
-def check_time_limit(time_limit: float | None) -> None:
+def check_time_limit(time_limit: Any) -> None:
     """Raise where a limit is no positive number of seconds.
 
     Raises
     ------
-    ArgumentError
+    ArgumentError, InputTypeError
     """
-    if time_limit is not None and not time_limit > 0:
+    if time_limit is not None and not isinstance(time_limit, Real):
+        raise InputTypeError(
+            f"time_limit must be a positive number of seconds, or None, got {time_limit!r}."
+        )
+    if time_limit is not None and not float(time_limit) > 0:
         raise ArgumentError(
             f"time_limit must be a positive number of seconds, or None, got {time_limit}."
         )

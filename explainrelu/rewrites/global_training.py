@@ -11,9 +11,12 @@ neurons and ``w - p`` for the negative ones, for each ``p``.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import combinations, product
 from math import comb
+from numbers import Integral
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -152,7 +155,7 @@ def train_to_global_optimum(
     if bound > _MAX_DICHOTOMIES:
         raise SizeError(
             f"{points.shape[0]} rows of {points.shape[1]} inputs have up to {bound:,} dichotomies, "
-            f"which make {count_programs(bound, n_neurons):.3g} programs. Take fewer rows."
+            f"which make {Decimal(count_programs(bound, n_neurons)):.3g} programs. Take fewer rows."
         )
     cones = neuron_cones(points, tolerances)
     n_programs = count_programs(len(cones), n_neurons)
@@ -294,7 +297,7 @@ def _choices(
 
 
 def _data(
-    X: npt.ArrayLike, y: npt.ArrayLike, n_neurons: int, loss: str
+    X: npt.ArrayLike, y: npt.ArrayLike, n_neurons: Any, loss: str
 ) -> tuple[FloatArray, FloatArray, Loss]:
     points, targets = frozen_floats(X, 2, "X"), frozen_floats(y, 1, "y")
     if points.shape[0] != targets.size or points.size == 0:
@@ -302,6 +305,8 @@ def _data(
             f"X must be (n_samples, n_inputs) with a target a row, got {points.shape} and "
             f"{targets.size} targets."
         )
+    if not isinstance(n_neurons, Integral):
+        raise ArgumentError(f"n_neurons must be a whole number, got {n_neurons!r}.")
     if n_neurons < 1:
         raise ArgumentError(f"n_neurons must be at least 1, got {n_neurons}.")
     if loss not in list(Loss):

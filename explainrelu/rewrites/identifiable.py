@@ -8,6 +8,7 @@ unit 1 is inactive, unit 2 is ``-z_1 + e v h + d > 0``. The other units are gene
 
 from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Integral
 
 import numpy as np
 
@@ -73,6 +74,8 @@ def identifiable_network(
     >>> network.widths
     (2, 2)
     """
+    if not all(isinstance(width, Integral) for width in widths):
+        raise ArgumentError(f"widths must be whole numbers, got {widths!r}.")
     sizes = tuple(int(width) for width in widths)
     _check_widths(sizes)
     check_domain(domain, sizes[0])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
@@ -161,7 +162,8 @@ def _from_sets(
             f"weight must be (n_functions, n_inputs) and bias (n_functions,), got {w.shape} and "
             f"{b.shape}."
         )
-    lists = [sorted({int(i) for i in s}) for s in sets]
+    whole = all(isinstance(i, Integral) for s in sets for i in s)
+    lists = [sorted({int(i) for i in s}) for s in sets] if whole else []
     if not lists or any(not s or s[0] < 0 or s[-1] >= b.size for s in lists):
         raise ArgumentError(
             f"sets must be nonempty lists of positions from 0 to {b.size - 1}, at least one."

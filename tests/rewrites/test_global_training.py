@@ -176,3 +176,11 @@ def test_a_time_limit_leaves_the_optimum_undecided():
 def test_data_and_options_that_do_not_fit_are_refused(X, y, n_neurons, loss, message):
     with pytest.raises(ArgumentError, match=message):
         train_to_global_optimum(X, y, n_neurons, loss=loss)
+
+
+def test_a_number_of_programs_beyond_float64_is_still_named():
+    X, y = np.arange(300 * 20.0).reshape(300, 20), np.zeros(300)
+    with pytest.raises(SizeError, match=r"which make .*e\+\d{4} programs"):
+        train_to_global_optimum(X, y, 60)
+    with pytest.raises(ArgumentError, match=r"n_neurons must be a whole number, got 1\.5"):
+        train_to_global_optimum([[0.0]], [0.0], 1.5)

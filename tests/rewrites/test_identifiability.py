@@ -116,3 +116,9 @@ def test_widths_that_the_theorem_does_not_hold_for_are_refused(widths):
 def test_a_domain_with_a_fixed_input_is_refused():
     with pytest.raises(ArgumentError, match="No input of the domain may be fixed, got input 1"):
         identifiable_network((2, 2, 1), Box([0, 1], [1, 1]))
+
+
+@pytest.mark.parametrize("widths", [(2, 2.5, 1), "ab"])
+def test_widths_that_are_no_whole_numbers_are_refused(widths):
+    with pytest.raises(ArgumentError, match="widths must be whole numbers, got"):
+        identifiable_network(widths, Box([-1.0, -1.0], [1.0, 1.0]))

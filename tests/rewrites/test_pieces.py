@@ -185,3 +185,9 @@ def test_what_gives_no_function_is_refused(arguments, message):
 def test_regions_must_be_a_set_of_regions():
     with pytest.raises(InputTypeError, match="must be a RegionSet"):
         from_pieces([[0.0]])
+
+
+@pytest.mark.parametrize("sets", [[[0.5]], ["ab"]])
+def test_positions_that_are_no_whole_numbers_are_refused(sets):
+    with pytest.raises(ArgumentError, match="nonempty lists of positions from 0 to 1"):
+        from_pieces(weight=[[1.0], [2.0]], bias=[0.0, 0.0], sets=sets)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Real
 from time import monotonic
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from explainrelu.arrays import FloatArray
 from explainrelu.certificate import Certificate, Check, Status
-from explainrelu.errors import ArgumentError
+from explainrelu.errors import ArgumentError, InputTypeError
 from explainrelu.geometry.box import Box
 from explainrelu.milp.rows import RowSpace
 from explainrelu.regions.observed import check_domain
@@ -165,14 +166,18 @@ def _certificate(question: Question, status: Verdict, checks: list[Check]) -> Ce
     return imports.plus(replace(check, name=name, status=Status.HOLDS) for check in failed)
 
 
-def _check_options(time_limit: float, method: str, exact: bool, max_regions: int) -> None:
+def _check_options(time_limit: Any, method: str, exact: bool, max_regions: int) -> None:
     if method not in ("auto", *_WAYS):
         raise ArgumentError(f"method must be one of auto, {', '.join(_WAYS)}, got {method!r}.")
     if exact and method not in ("auto", "regions"):
         raise ArgumentError(
             f"exact=True compares joint regions in fractions, got method={method!r}. Leave it out."
         )
-    if not time_limit > 0:
+    if not isinstance(time_limit, Real):
+        raise InputTypeError(
+            f"time_limit must be a positive number of seconds, got {time_limit!r}."
+        )
+    if not float(time_limit) > 0:
         raise ArgumentError(f"time_limit must be a positive number of seconds, got {time_limit}.")
     if max_regions < 1:
         raise ArgumentError(f"max_regions must be at least 1, got {max_regions}.")
