@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from explainrelu import datasets, errors
+    from explainrelu import datasets, errors, training
     from explainrelu.certificate import Certificate
     from explainrelu.explanations.agreement import compare_with_shap
     from explainrelu.explanations.explain import explain
@@ -91,6 +91,7 @@ _MODULES = {
     "datasets": "datasets",
     "errors": "errors",
     "hard_functions": "rewrites.hard_functions",
+    "training": "training",
 }
 
 __all__ = [
@@ -133,6 +134,7 @@ __all__ = [
     "to_onnx",
     "to_torch",
     "train_to_global_optimum",
+    "training",
     "two_hidden_layer",
 ]
 
