@@ -141,12 +141,15 @@ class Program:
         self._model.changeColsCost(self._columns.size, self._columns, -costs)
         wanted = -np.inf if target is None else -float(target)
         self._model.setOptionValue("objective_target", wanted)
-        spent = self._model.getRunTime()
-        self._model.setOptionValue(
-            "time_limit", np.inf if time_limit is None else spent + max(time_limit, 0.0)
-        )
+        self._set_limit(time_limit)
         self._model.run()
         return self._outcome(monotonic() - start)
+
+    def _set_limit(self, time_limit: float | None) -> None:
+        """HiGHS counts a linear program's time from the first run on, a mixed-integer one's anew."""
+        spent = self._model.getRunTime() if self._relaxed else 0.0
+        limit = np.inf if time_limit is None else spent + max(time_limit, 0.0)
+        self._model.setOptionValue("time_limit", limit)
 
     def set_bounds(self, variable: Any, lower: float, upper: float) -> None:
         """Change the bounds of one variable."""
