@@ -88,6 +88,7 @@ class Program:
         self._known: Any = highspy.HighsModelStatus
         self._relaxed = relaxed or not problem.isMIP()
         small = max(tolerances.feasibility, 1e-10)  # the least that HiGHS takes
+        self._small = small
         if problem.objective is None:
             problem.setObjective(pulp.LpAffineExpression())
         solver = pulp.HiGHS(
@@ -142,11 +143,29 @@ class Program:
         wanted = -np.inf if target is None else -float(target)
         self._model.setOptionValue("objective_target", wanted)
         self._set_limit(time_limit)
-        self._model.run()
+        self._run()
         return self._outcome(monotonic() - start)
 
+    def _run(self) -> None:
+        """Solve, and where HiGHS fails once more without presolve, then with looser integers.
+
+        Presolve sometimes leaves a "Solve error" at tolerances below those it is tuned for. Looser
+        integers make the relaxation larger: the bound still holds, the witness is replayed anyway.
+        """
+        self._model.run()
+        for option, value, usual in (
+            ("presolve", "off", "choose"),
+            ("mip_feasibility_tolerance", 1e-6, self._small),
+        ):
+            if self._model.getModelStatus() != self._known.kSolveError:
+                return
+            self._model.clearSolver()
+            self._model.setOptionValue(option, value)
+            self._model.run()
+            self._model.setOptionValue(option, usual)
+
     def _set_limit(self, time_limit: float | None) -> None:
-        """HiGHS counts a linear program's time from the first run on, a mixed-integer one's anew."""
+        """HiGHS counts a linear program's time from the first run, a mixed-integer one's anew."""
         spent = self._model.getRunTime() if self._relaxed else 0.0
         limit = np.inf if time_limit is None else spent + max(time_limit, 0.0)
         self._model.setOptionValue("time_limit", limit)
