@@ -97,6 +97,7 @@ class Program:
         self._known: Any = highspy.HighsModelStatus
         self._relaxed = relaxed or not problem.isMIP()
         small = max(tolerances.feasibility, 1e-10)  # the least that HiGHS takes
+        self._small = small
         if problem.objective is None:
             problem.setObjective(pulp.LpAffineExpression())
         solver = pulp.HiGHS(
@@ -157,21 +158,32 @@ class Program:
         self._model.setOptionValue(
             "time_limit", np.inf if time_limit is None else spent + max(time_limit, 0.0)
         )
-        self._model.run()
-        if self._model.getModelStatus() == self._known.kInfeasible:
-            self._solve_as_given()
+        self._run()
         return self._outcome(monotonic() - start)
 
     def set_bounds(self, variable: Any, lower: float, upper: float) -> None:
         """Change the bounds of one variable."""
         self._model.changeColBounds(variable.index, lower, upper)
 
-    def _solve_as_given(self) -> None:
-        """Solve again without presolve, which takes rounding for a contradiction at times."""
-        self._model.clearSolver()
-        self._model.setOptionValue("presolve", "off")
+    def _run(self) -> None:
+        """Solve, and where HiGHS fails once more without presolve, then with looser integers.
+
+        Presolve takes rounding for a contradiction at times, or leaves a "Solve error" at
+        tolerances below those it is tuned for. Looser integers make the relaxation larger: the
+        bound still holds, and the witness is replayed anyway.
+        """
+        known = self._known
         self._model.run()
-        self._model.setOptionValue("presolve", "choose")
+        for option, value, usual, failures in (
+            ("presolve", "off", "choose", (known.kSolveError, known.kInfeasible)),
+            ("mip_feasibility_tolerance", 1e-6, self._small, (known.kSolveError,)),
+        ):
+            if self._model.getModelStatus() not in failures:
+                return
+            self._model.clearSolver()
+            self._model.setOptionValue(option, value)
+            self._model.run()
+            self._model.setOptionValue(option, usual)
 
     def _outcome(self, seconds: float) -> Outcome:
         found, info = self._model.getModelStatus(), self._model.getInfo()

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -5,8 +7,10 @@ from explainrelu.errors import ArgumentError, SolverError
 from explainrelu.geometry.box import Box
 from explainrelu.milp import solving
 from explainrelu.milp.difference import largest_difference
+from explainrelu.milp.encoding import encode
 from explainrelu.milp.extremes import extremes
 from explainrelu.milp.solving import Program, SolveStatus
+from explainrelu.milp.stability import stability
 from explainrelu.network.difference import difference_network
 from explainrelu.network.network import ReluNetwork
 from explainrelu.regions.enumeration import enumerate_regions
@@ -115,3 +119,25 @@ def test_opposite_pairs_that_cancel_are_seen_to_be_equal():
 def test_networks_of_other_shapes_are_refused():
     with pytest.raises(ArgumentError, match="equally many outputs, got 1 and 2"):
         largest_difference(random_network((3, 1), 0), random_network((3, 2), 0), CUBE)
+
+
+def test_a_limit_holds_for_each_of_several_programs():
+    # HiGHS counts the time of a mixed-integer program anew, that of a linear one from the first run
+    network, box = HARD
+    encoded = encode(network, box)
+    program = Program(encoded.problem)
+    seconds = [
+        program.maximise({encoded.scores[0]: sign}, time_limit=0.3).seconds
+        for sign in (1.0, -1.0, 1.0, -1.0)
+    ]
+    assert seconds[-1] < 1.2
+
+
+def test_a_solve_error_is_tried_again_without_presolve():
+    # HiGHS 1.15 ends this program in a "Solve error" at tolerance 1e-9, presolve on
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=(b, a)) * np.sqrt(2 / a) for a, b in pairwise((10, 30, 30, 1))]
+    biases = [0.5 * rng.normal(size=b) for b in (30, 30, 1)]
+    network, box = ReluNetwork.from_weights(weights, biases), Box.around(np.zeros(10), 0.1)
+    found = stability(network, box, method="milp")
+    assert found["state"].tolist() == stability(network, box)["state"].tolist()
