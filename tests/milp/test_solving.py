@@ -8,6 +8,7 @@ from explainrelu.milp.stability import stability
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema
+from explainrelu.rewrites.compress import compress
 from explainrelu.rewrites.equivalence.check import check_equivalence
 
 
@@ -51,3 +52,41 @@ def test_a_time_limit_that_is_no_number_is_refused(solve):
         solve(network, box, time_limit="long")
     with pytest.raises(InputTypeError, match="positive number of seconds, got None"):
         check_equivalence(network, network, box, time_limit=None)
+
+
+def test_a_program_on_which_the_solver_fails_is_solved_without_presolve():
+    layers = (
+        Layer(
+            [[0.0508504497438912], [1.104076478296809]],
+            [0.0047004703478821415, -1.8638618280444397],
+            [True, True],
+        ),
+        Layer(
+            [
+                [1.1234124615363428, -1.106458381589796],
+                [1.9973480977294051, -1.2790872042831372],
+                [-0.8763659706954401, 1.7263170736035154],
+            ],
+            [1.018346081984356, -0.25036491019696505, 0.1320487636564458],
+            [False, False, False],
+        ),
+        Layer(
+            [
+                [0.42044133515599724, -0.64904339369494, -1.5475066180115096],
+                [-0.5417161406098421, -0.329218442882711, 0.2528046189417573],
+                [1.2365301203751748, -1.1030501108265036, 0.5593755459767836],
+            ],
+            [-1.4292399091405947, 1.304130614901665, 0.3371056194437342],
+            [True, True, True],
+        ),
+    )
+    output = AffineMap(
+        [
+            [0.02598031132950387, 0.8448453640817951, 0.8511178190243903],
+            [-0.9065118492190852, 0.8469841506097963, -1.4970812561609355],
+        ],
+        [0.3140332849977299, -0.17606063423856766],
+    )
+    network = ReluNetwork(layers, output, InputSchema.numbered(1), OutputSchema.numbered(2))
+    found = compress(network, Box([-1.9704213428047177], [1.9704213428047177]))
+    assert found.certificate.holds
