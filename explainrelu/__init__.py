@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
     from explainrelu.certificate import Certificate
     from explainrelu.explanations.agreement import compare_with_shap
+    from explainrelu.explanations.diagnostics import region_diagnostics
     from explainrelu.explanations.explain import explain
     from explainrelu.explanations.ranking import rank_features
     from explainrelu.explanations.rules import extract_rules
@@ -77,6 +78,7 @@ _HOMES = {
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
+    "region_diagnostics": "explanations.diagnostics",
     "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
     "same_parameters": "rewrites.same_parameters",
@@ -126,6 +128,7 @@ __all__ = [
     "observed_regions",
     "pieces_between",
     "rank_features",
+    "region_diagnostics",
     "region_upper_bounds",
     "report",
     "same_parameters",
