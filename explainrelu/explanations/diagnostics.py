@@ -214,7 +214,8 @@ def region_diagnostics(
     Exact sums over the rows given, and so estimates for other rows. Several classes are taken one
     against the rest, by the score shown. For regions the score is the network's, which its formula
     equals there; for other rules it is what they predict. A logit of zero is decided for the
-    negative class. Equal scores count half in an area. Cost: one forward pass, a hash table of the
+    negative class. Scores that are equal up to rounding count
+    half in an area. Cost: two forward passes, a hash table of the
     patterns and one sort a score, plus a matrix product and a sort for each of ``max_global``;
     memory linear in rows.
 
@@ -236,7 +237,8 @@ def region_diagnostics(
         raise ArgumentError(
             "full_dimensional=True must be asked of regions, got other rules. Leave it out."
         )
-    rows = _rows(network, groups, raw, responses(network, groups.view, y, len(frame)), near)
+    response = responses(network, groups.view, y, len(frame))
+    rows = _rows(network, groups, points, raw, response, near, tolerances)
     counts = np.bincount(groups.codes[groups.held], minlength=len(groups.names))
     listed = np.argsort(-counts, kind="stable")[:most].astype(np.int64)
     return RegionDiagnostics(
@@ -252,7 +254,13 @@ def region_diagnostics(
 
 
 def _rows(
-    network: ReluNetwork, groups: RowGroups, raw: FloatArray, response: Response, near: float
+    network: ReluNetwork,
+    groups: RowGroups,
+    points: FloatArray,
+    raw: FloatArray,
+    response: Response,
+    near: float,
+    tolerances: Tolerances,
 ) -> RowFigures:
     """What is known of each row, those in no group included."""
     view, scores = groups.view, groups.scores
@@ -260,7 +268,12 @@ def _rows(
         raw = _all_classes(network, groups, response)
     found = decisions(network, view, scores, raw, response) if raw.size else None
     predicted = predicted_numbers(network, scores) if response.kind is Kind.NUMBERS else scores
-    return RowFigures(scores, predicted, response, found, near)
+    slack = tolerances.rounding * np.abs(scores)
+    if groups.regions is not None and response.kind in (Kind.CLASSES, Kind.RANKING):
+        for part in network.row_chunks(len(slack)):
+            size = network.term_sizes(points[part]) @ np.abs(view.matrix).T
+            slack[part] = tolerances.rounding * size
+    return RowFigures(scores, predicted, response, found, near, slack)
 
 
 def _all_classes(network: ReluNetwork, groups: RowGroups, response: Response) -> FloatArray:
@@ -308,7 +321,7 @@ def _table(
     figures = figures_of(rows.taken(codes >= 0), grouped)
     status = local_status(figures, grouped, kind)
     top = listed[: 0 if groups.formulas is None else best]
-    fit = global_fit(network, groups.formulas, top, points, rows.response)
+    fit = global_fit(network, groups.formulas, top, points, rows.response, tolerances)
     reason = "no formula" if groups.formulas is None else f"not among the {top.size} most visited"
     for name, values in fit.items():
         figures[name] = np.full(status.shape, np.nan)

@@ -8,6 +8,7 @@ from explainrelu.explanations.region_figures import Figures
 from explainrelu.explanations.responses import Kind, Response, predicted_numbers
 from explainrelu.explanations.row_groups import Formulas
 from explainrelu.network.network import ReluNetwork
+from explainrelu.tolerances import Tolerances
 
 __all__ = ["global_columns", "global_fit"]
 
@@ -30,6 +31,7 @@ def global_fit(
     positions: IntArray,
     points: FloatArray,
     response: Response,
+    tolerances: Tolerances,
 ) -> Figures:
     """The fit of some groups' formulas over all rows: column -> ``(n_groups, n_scores)``.
 
@@ -62,7 +64,8 @@ def global_fit(
         weight, bias = formulas(positions[i : i + 1])
         scores = points @ weight[0].T + bias[0]
         if kind is not Kind.NUMBERS:
-            found["global_auc"][i] = everyone.areas(scores, y > 0)[0]
+            size = np.abs(points) @ np.abs(weight[0]).T + np.abs(bias[0])
+            found["global_auc"][i] = everyone.areas(scores, y > 0, tolerances.rounding * size)[0]
             continue
         with np.errstate(over="ignore"):
             square = ((predicted_numbers(network, scores) - y) ** 2).sum(axis=0)

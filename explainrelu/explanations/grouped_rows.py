@@ -74,21 +74,31 @@ class GroupedRows:
             least[filled] = np.minimum.reduceat(values[order], starts, axis=0)
         return least
 
-    def areas(self, scores: FloatArray, positive: BoolArray) -> FloatArray:
+    def areas(
+        self, scores: FloatArray, positive: BoolArray, slack: FloatArray | None = None
+    ) -> FloatArray:
         """The area under the ROC curve of each group, NaN where only one class is there.
+
+        Parameters
+        ----------
+        slack : (n_rows, n_outputs), optional
+            What rounding may have changed in a score: next to each other in order, scores that
+            differ by no more count as equal. Equal rows may get scores that differ in the last
+            bit, since a matrix product is computed block by block.
 
         Notes
         -----
         By ranks: with ``P`` positive and ``N`` other rows and ``R`` the sum of the ranks of the
         positive ones, equal scores sharing their mean rank, it is ``(R - P (P + 1) / 2) / (P N)``.
         """
-        pairs = zip(scores.T, positive.T, strict=True)
-        return np.stack([self._area(score, flags) for score, flags in pairs], axis=1)
+        slack = np.zeros_like(scores) if slack is None else slack
+        columns = zip(scores.T, positive.T, slack.T, strict=True)
+        return np.stack([self._area(*column) for column in columns], axis=1)
 
-    def _area(self, score: FloatArray, positive: BoolArray) -> FloatArray:
+    def _area(self, score: FloatArray, positive: BoolArray, slack: FloatArray) -> FloatArray:
         one = self.n_groups == 1
         order = np.argsort(score) if one else np.lexsort((score, self.codes))
-        rank = self._shared_ranks(score[order], self.codes[order])
+        rank = self._shared_ranks(score[order], self.codes[order], slack[order])
         flags, codes = positive[order], self.codes[order]
         n_positive = np.bincount(codes[flags], minlength=self.n_groups).astype(np.float64)
         ranks = np.bincount(codes[flags], rank[flags], self.n_groups)
@@ -98,10 +108,10 @@ class GroupedRows:
         np.divide(above, pairs, out=area, where=pairs > 0)
         return area
 
-    def _shared_ranks(self, score: FloatArray, codes: IntArray) -> FloatArray:
+    def _shared_ranks(self, score: FloatArray, codes: IntArray, slack: FloatArray) -> FloatArray:
         """The rank of each sorted row within its group, equal scores sharing their mean rank."""
         first = np.ones(score.size, dtype=np.bool_)
-        first[1:] = (score[1:] != score[:-1]) | (codes[1:] != codes[:-1])
+        first[1:] = (np.diff(score) > slack[1:]) | (np.diff(codes) > 0)
         starts = np.flatnonzero(first)
         lengths = np.diff(starts, append=score.size)
         shared = np.repeat(starts + (lengths + 1) / 2.0, lengths)

@@ -31,6 +31,8 @@ class RowFigures:
         What a classifier says of each row.
     near
         Margins up to this are near the border of a decision.
+    slack : (n_rows, n_scores)
+        What rounding may have changed in a score.
     """
 
     scores: FloatArray
@@ -38,12 +40,20 @@ class RowFigures:
     response: Response
     decisions: Decisions | None
     near: float
+    slack: FloatArray
 
     def taken(self, rows: BoolArray) -> "RowFigures":
         """Those of some rows."""
         found = self.decisions and self.decisions.taken(rows)
         response = self.response.taken(rows)
-        return RowFigures(self.scores[rows], self.predicted[rows], response, found, self.near)
+        return RowFigures(
+            scores=self.scores[rows],
+            predicted=self.predicted[rows],
+            response=response,
+            decisions=found,
+            near=self.near,
+            slack=self.slack[rows],
+        )
 
 
 def figures_of(rows: RowFigures, groups: GroupedRows) -> Figures:
@@ -60,7 +70,7 @@ def figures_of(rows: RowFigures, groups: GroupedRows) -> Figures:
     if kind is not Kind.NONE:
         found |= {"response_mean": groups.mean(y), "response_std": groups.spread(y)}
     if kind in (Kind.CLASSES, Kind.RANKING):
-        found["local_auc"] = groups.areas(rows.scores, y > 0)
+        found["local_auc"] = groups.areas(rows.scores, y > 0, rows.slack)
     if kind is Kind.CLASSES and rows.decisions is not None:
         found |= _classes(rows.decisions, y, groups)
     if kind is Kind.NUMBERS:

@@ -37,6 +37,14 @@ def test_one_group_has_the_area_of_all_rows(rows):
     np.testing.assert_array_equal(one[0], many[0])
 
 
+def test_scores_within_rounding_of_each_other_are_equal():
+    scores = np.array([[1.0], [np.nextafter(1.0, 2.0)], [2.0]])
+    flags = np.array([[False], [True], [False]])
+    one = GroupedRows(np.zeros(3, np.int64), 1)
+    assert one.areas(scores, flags)[0, 0] == 0.5
+    assert one.areas(scores, flags, 1e-14 * scores)[0, 0] == 0.25
+
+
 @given(labelled_rows())
 def test_means_and_spreads_are_numpys(rows):
     codes, values, _ = rows
