@@ -214,10 +214,18 @@ def region_diagnostics(
     Exact sums over the rows given, and so estimates for other rows. Several classes are taken one
     against the rest, by the score shown. For regions the score is the network's, which its formula
     equals there; for other rules it is what they predict. A logit of zero is decided for the
-    negative class. Scores that are equal up to rounding count
-    half in an area. Cost: two forward passes, a hash table of the
-    patterns and one sort a score, plus a matrix product and a sort for each of ``max_global``;
-    memory linear in rows.
+    negative class. Scores that are equal up to rounding count half in an area. What Aletheia's
+    summary calls Count, Response Mean, Response Std, Local AUC and Global AUC are ``n_rows
+    response_mean response_std local_auc global_auc``.
+
+    Cost: two forward passes, a hash table of the patterns and one sort a score, plus a matrix
+    product and a sort for each of ``max_global``. Memory is linear in the rows, about 2 KB each.
+
+    References
+    ----------
+    Sudjianto et al. 2020, "Unwrapping the Black Box of Deep ReLU Networks: Interpretability,
+    Diagnostics, and Simplification"; Wilson 1927, "Probable inference, the law of succession, and
+    statistical inference".
 
     Examples
     --------

@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn import metrics
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
@@ -13,7 +15,7 @@ from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import Link, OutputSchema, Task
 from explainrelu.regions.observed import observed_regions
-from tests import models
+from tests import models, strategies
 
 BINARY = OutputSchema(("1",), Task.BINARY, Link.logistic, ("0", "1"))
 
@@ -419,6 +421,33 @@ def test_weak_spots_of_a_regression_come_worst_first():
 def test_too_few_rows_make_no_weak_spot():
     model, X, y = coarse("binary")
     assert len(region_diagnostics(model, X, y).weak_spots(min_rows=401)) == 0
+
+
+@given(strategies.relu_networks(integer=True), st.data())
+def test_regions_add_up_to_the_whole(network, data):
+    X = data.draw(strategies.points(network.n_inputs, integer=True, max_points=12))
+    y = data.draw(strategies.arrays((len(X), network.n_outputs)))
+    schema = replace(network.outputs, task=Task.REGRESSION)
+    found = region_diagnostics(replace(network, outputs=schema), X, y, max_global=None)
+    table, wide = found.to_frame(), network.forward(X)
+    for k, name in enumerate(schema.names):
+        part = table[table["output"] == name]
+        assert part["n_rows"].sum() == len(X)
+        total = (part["n_rows"] * part["local_mse"]).sum()
+        assert total == pytest.approx(((wide - y)[:, k] ** 2).sum())
+        assert (part["global_mse"] * len(X) + 1e-9 >= part["n_rows"] * part["local_mse"]).all()
+    assert (table["local_r2"].isna() == (table["status"] != "computed")).all()
+
+
+def test_string_columns_are_taken_as_the_model_takes_them():
+    model, X, y = models.loan_decisions()
+    X, y = X[:400], y[:400]
+    found = region_diagnostics(model, X, y)
+    same(found.overall["accuracy"][0], model.score(X, y))
+    table, right = rows_of(found), model.predict(X) == y.to_numpy()
+    regions = observed_regions(model, X)
+    for i, name in enumerate(regions.names):
+        same(table.loc[name, "accuracy"], right[regions.rows == i].mean())
 
 
 def test_carried_units_split_nothing():
