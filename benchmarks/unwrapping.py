@@ -47,10 +47,11 @@ def run(X, y):
     unwrapped.fit(X, y)
     unwrapped.summary()
 run(data["X"][:100], data["y"][:100])
-before, start = memory("VmRSS"), time.perf_counter()
+before, start, spent = memory("VmRSS"), time.perf_counter(), time.process_time()
 run(data["X"], data["y"])
 print()
-print(json.dumps({"seconds": time.perf_counter() - start, "megabytes": memory("VmHWM") - before}))
+seconds, cpu = time.perf_counter() - start, time.process_time() - spent
+print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": memory("VmHWM"), "before": before}))
 """
 
 
@@ -139,14 +140,17 @@ def measure(contender: str, n_rows: int, rounds: int) -> None:
     weights, biases, X, y = problem(n_rows)
     net, run = network(weights, biases), CONTENDERS[contender]
     run(net, X[:100], y[:100])  # everything that is imported on first use is
-    before, seconds = memory("VmRSS"), []
+    before, seconds, cpu = memory("VmRSS"), [], []
     for _ in range(rounds):
-        start = time.perf_counter()
+        start, spent = time.perf_counter(), time.process_time()
         table = run(net, X, y)
         seconds.append(time.perf_counter() - start)
+        cpu.append(time.process_time() - spent)
     found = {
         "seconds": sorted(seconds)[rounds // 2],
-        "megabytes": memory("VmHWM") - before,
+        "cpu": sorted(cpu)[rounds // 2],
+        "peak": memory("VmHWM"),
+        "before": before,
         "n": len(table),
         "sums": [float(table[name].sum()) for name in ("response_std", "local_auc", "global_auc")],
     }
@@ -172,9 +176,11 @@ def output_of(command: list[str]) -> dict[str, Any]:
 
 def row(who: str, n_rows: int, found: dict[str, Any] | str) -> str:
     if isinstance(found, str):
-        return f"| {n_rows:,} | | {who} | {found} | |"
+        return f"| {n_rows:,} | | {who} | {found} | | | |"
     regions = f"{found['n']:,}" if "n" in found else ""
-    return f"| {n_rows:,} | {regions} | {who} | {found['seconds']:.2f} | {found['megabytes']:.0f} |"
+    times = f"{found['seconds']:.2f} | {found['cpu']:.2f}"
+    sizes = f"{found['peak'] - found['before']:.0f} | {found['peak']:.0f}"
+    return f"| {n_rows:,} | {regions} | {who} | {times} | {sizes} |"
 
 
 def aletheia(python: str, n_rows: int) -> dict[str, Any] | str:
@@ -202,8 +208,8 @@ def side_by_side(python: str, rounds: int) -> None:
     theirs = has_aletheia(python)
     if not theirs:
         print("Aletheia is not installed (aletheia-dnn): its rows are left out.\n")
-    print("| rows | regions | who | seconds | MB above the process |")
-    print("|---|---|---|---|---|")
+    print("| rows | regions | who | seconds | of them CPU | MB | MB in all |")
+    print("|---|---|---|---|---|---|---|")
     for n_rows in OURS:
         print(row("ours", n_rows, measured("ours", n_rows, rounds)), flush=True)
         if theirs:
