@@ -165,7 +165,7 @@ def region_diagnostics(
     by
         ``regions``: those that the rows visit. A RegionSet, such as every region of a box, in
         which rows outside its domain are in no region. The rules of :func:`extract_rules`. Any
-        object with ``names``, ``assign(X)`` (the position of each row's rule, -1 for none) and
+        object with ``names``, ``locate(X)`` (the position of each row's rule, -1 for none) and
         ``predict(X)``; see :class:`explainrelu.explanations.row_groups.RowRules`.
     output
         Which scores; see :meth:`OutputSchema.view`. Rules bring their own.

@@ -27,8 +27,9 @@ Formulas = Callable[[IntArray], tuple[FloatArray, FloatArray]]
 class RowRules(Protocol):
     """Rules that divide rows, as :func:`explainrelu.region_diagnostics` takes them.
 
-    An object may also have ``view``, the :class:`ScoreView` of its scores (by default every
-    output), and ``affine_maps()``, which returns the formulas over the encoded inputs as ``weight
+    An object may also have ``network``, the :class:`ReluNetwork` it stands for, which must then be
+    the model's; ``view``, the :class:`ScoreView` of its scores (by default every output); and
+    ``affine_maps()``, which returns the formulas over the encoded inputs as ``weight
     (n_rules, n_scores, n_inputs)`` and ``bias (n_rules, n_scores)``; without it there is no fit of
     a rule's formula over all rows.
     """
@@ -37,7 +38,7 @@ class RowRules(Protocol):
     def names(self) -> Sequence[str]:
         """One name a rule."""
 
-    def assign(self, X: Any) -> IntArray:
+    def locate(self, X: Any) -> IntArray:
         """The position of each raw row's rule, -1 where it has none: (n_samples,)."""
 
     def predict(self, X: Any) -> FloatArray:
@@ -124,7 +125,7 @@ def row_groups(
         found = regions_of_points(network, points)
         return _of_regions(found, found.rows, network.outputs.view(output), raw)
     if isinstance(by, RegionSet):
-        _check_network(by, network)
+        _check_network(by.network, network)
         codes = by.locate_points(points, tolerances=tolerances)
         codes[~by.domain.contains(points, slack=tolerances.containment)] = -1
         return _of_regions(by, codes, network.outputs.view(output), raw)
@@ -134,13 +135,13 @@ def row_groups(
             "Choose the output where the rules are made."
         )
     if isinstance(by, RuleSet):
-        _check_network(by.regions, network)
+        _check_network(by.regions.network, network)
         codes = by.regions.locate_points(points, tolerances=tolerances)
         return _of_regions(by.regions, codes, by.view, raw)
     if isinstance(by, RowRules):
         return _of_rules(by, network, frame)
     raise InputTypeError(
-        "by must be 'regions', a RegionSet, a RuleSet, or rules with names, assign(X) and "
+        "by must be 'regions', a RegionSet, a RuleSet, or rules with names, locate(X) and "
         f"predict(X), got {type(by).__qualname__}."
     )
 
@@ -159,10 +160,13 @@ def _of_regions(regions: RegionSet, codes: IntArray, view: ScoreView, raw: Float
 
 def _of_rules(rules: RowRules, network: ReluNetwork, frame: pd.DataFrame) -> RowGroups:
     """The answers of rules, checked."""
+    made_from = getattr(rules, "network", network)
+    if isinstance(made_from, ReluNetwork):
+        _check_network(made_from, network)
     names = [str(name) for name in rules.names]
     view = getattr(rules, "view", None)
     view = view if isinstance(view, ScoreView) else network.outputs.view()
-    codes = _checked_codes(rules.assign(frame), len(frame), len(names))
+    codes = _checked_codes(rules.locate(frame), len(frame), len(names))
     held = np.flatnonzero(codes >= 0)
     scores = np.zeros((len(frame), len(view)))
     if held.size:
@@ -186,12 +190,12 @@ def _checked_codes(answer: Any, n_rows: int, n_rules: int) -> IntArray:
     codes = np.asarray(answer)
     if codes.shape != (n_rows,) or not np.issubdtype(codes.dtype, np.integer):
         raise ArgumentError(
-            f"assign(X) must return one whole number a row, ({n_rows},), got {codes.dtype} of "
+            f"locate(X) must return one whole number a row, ({n_rows},), got {codes.dtype} of "
             f"shape {codes.shape}."
         )
     if ((codes < -1) | (codes >= n_rules)).any():
         raise ArgumentError(
-            f"assign(X) must return positions of the {n_rules} names, or -1, got "
+            f"locate(X) must return positions of the {n_rules} names, or -1, got "
             f"{codes.min()} to {codes.max()}."
         )
     return codes.astype(np.int64)
@@ -209,9 +213,9 @@ def _checked_scores(answer: Any, n_rows: int, n_scores: int) -> FloatArray:
     return scores.reshape(n_rows, n_scores)
 
 
-def _check_network(regions: RegionSet, network: ReluNetwork) -> None:
-    if regions.network.fingerprint != network.fingerprint:
+def _check_network(made_from: ReluNetwork, network: ReluNetwork) -> None:
+    if made_from.fingerprint != network.fingerprint:
         raise ArgumentError(
-            f"The regions must be those of the model, {network}, got regions of "
-            f"{regions.network} with other weights. Hand over the model they were made from."
+            f"Regions and rules must be those of the model, {network}, got those of {made_from} "
+            "with other weights. Hand over the model they were made from."
         )

@@ -340,13 +340,13 @@ class Halves:
 
     names = ("low", "high")
 
-    def assign(self, X):
+    def locate(self, X):
         x = X.to_numpy()[:, 0]
         return np.where(x > 10, -1, (x > 0).astype(int))
 
     def predict(self, X):
         assert (X.to_numpy() <= 10).all()
-        return np.where(self.assign(X) == 1, 2.0, -1.0)
+        return np.where(self.locate(X) == 1, 2.0, -1.0)
 
 
 class WithFormulas(Halves):
@@ -375,7 +375,7 @@ class Classes(Halves):
     """Scores of three classes."""
 
     def predict(self, X):
-        return np.eye(3)[self.assign(X)] * 3.0
+        return np.eye(3)[self.locate(X)] * 3.0
 
 
 def test_rules_of_several_classes_decide_by_their_own_scores():
@@ -514,10 +514,15 @@ def test_option_that_is_not_offered_is_refused(options, error, match):
         region_diagnostics(doubling(), [[0.0], [1.0]], **options)
 
 
-def test_regions_of_another_model_are_refused():
+def test_regions_and_rules_of_another_model_are_refused():
     other = ReluNetwork.from_weights([[[1.0]], [[3.0]]], [[0.0], [0.0]])
     with pytest.raises(ArgumentError, match="must be those of the model"):
         region_diagnostics(doubling(), [[1.0]], by=observed_regions(other, [[1.0]]))
+    with pytest.raises(ArgumentError, match="must be those of the model"):
+        region_diagnostics(doubling(), [[1.0]], by=xr.extract_rules(other, [[1.0], [2.0]]))
+    halves = type("Made", (Halves,), {"network": other})()
+    with pytest.raises(ArgumentError, match="must be those of the model"):
+        region_diagnostics(doubling(), [[1.0]], by=halves)
 
 
 def test_no_rows_are_refused():
@@ -528,9 +533,9 @@ def test_no_rows_are_refused():
 @pytest.mark.parametrize(
     ("method", "answer", "match"),
     [
-        ("assign", np.array([0.0, 1.0]), "one whole number a row"),
-        ("assign", np.array([0]), "one whole number a row"),
-        ("assign", np.array([0, 2]), "positions of the 2 names, or -1, got 0 to 2"),
+        ("locate", np.array([0.0, 1.0]), "one whole number a row"),
+        ("locate", np.array([0]), "one whole number a row"),
+        ("locate", np.array([0, 2]), "positions of the 2 names, or -1, got 0 to 2"),
         ("predict", np.zeros((2, 2)), "1 score"),
         ("predict", np.array([0.0, np.nan]), "finite scores"),
         ("affine_maps", (np.zeros((2, 1, 2)), np.zeros((2, 1))), "affine_maps\\(\\) must return"),
