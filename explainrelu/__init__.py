@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
     from explainrelu.certificate import Certificate
-    from explainrelu.explanations.agreement import compare_with_shap
+    from explainrelu.explanations.agreement.with_shap import compare_with_shap
     from explainrelu.explanations.explain import explain
     from explainrelu.explanations.ranking import rank_features
     from explainrelu.explanations.rules import extract_rules
@@ -59,7 +59,7 @@ _HOMES = {
     "canonical_form": "rewrites.canonical_form",
     "certify": "regions.verification",
     "check_equivalence": "rewrites.equivalence.check",
-    "compare_with_shap": "explanations.agreement",
+    "compare_with_shap": "explanations.agreement.with_shap",
     "compress": "rewrites.compress",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
