@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
     from explainrelu.certificate import Certificate
+    from explainrelu.explanations.agreement.comparison import compare_attributions
+    from explainrelu.explanations.agreement.faithfulness import faithfulness
+    from explainrelu.explanations.agreement.sensitivity import attribution_sensitivity
     from explainrelu.explanations.agreement.with_shap import compare_with_shap
     from explainrelu.explanations.explain import explain
     from explainrelu.explanations.ranking import rank_features
@@ -56,9 +59,11 @@ _HOMES = {
     "RegionMapDisplay": "reports.displays",
     "ReluNetwork": "network.network",
     "Tolerances": "tolerances",
+    "attribution_sensitivity": "explanations.agreement.sensitivity",
     "canonical_form": "rewrites.canonical_form",
     "certify": "regions.verification",
     "check_equivalence": "rewrites.equivalence.check",
+    "compare_attributions": "explanations.agreement.comparison",
     "compare_with_shap": "explanations.agreement.with_shap",
     "compress": "rewrites.compress",
     "convert": "rewrites.convert",
@@ -67,6 +72,7 @@ _HOMES = {
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
     "extremes": "milp.extremes",
+    "faithfulness": "explanations.agreement.faithfulness",
     "from_pieces": "rewrites.pieces",
     "identifiability": "rewrites.identifiability",
     "identifiable_network": "rewrites.identifiable",
@@ -102,9 +108,11 @@ __all__ = [
     "RegionMapDisplay",
     "ReluNetwork",
     "Tolerances",
+    "attribution_sensitivity",
     "canonical_form",
     "certify",
     "check_equivalence",
+    "compare_attributions",
     "compare_with_shap",
     "compress",
     "convert",
@@ -115,6 +123,7 @@ __all__ = [
     "explain",
     "extract_rules",
     "extremes",
+    "faithfulness",
     "from_pieces",
     "hard_functions",
     "identifiability",

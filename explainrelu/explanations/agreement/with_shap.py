@@ -15,13 +15,13 @@ from explainrelu.explanations.agreement.measures import (
     three_dimensional,
     top_agreements,
 )
+from explainrelu.explanations.agreement.reasons import same_region_share
 from explainrelu.explanations.agreement.shap_values import ShapValues, shap_values
 from explainrelu.explanations.explain import METHODS, explain
 from explainrelu.explanations.explanation import Explanation
 from explainrelu.explanations.limits import checked_limit, checked_seed
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
-from explainrelu.network.patterns import activation_patterns, pattern_keys
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["Comparison", "compare_with_shap"]
@@ -198,7 +198,9 @@ def _agreement(
     """The table of agreement per row, output and k."""
     values = three_dimensional(explanation.column_values)
     bases = explanation.base_values.reshape(rows.size, -1)
-    share = _same_region_share(network, numbers, background)
+    share = same_region_share(
+        network, network.schema.spread(numbers), network.schema.spread(background)
+    )
     lengths = [length for length in k if 1 <= length <= values.shape[1]] or [values.shape[1]]
     blocks = []
     for o, name in enumerate(explanation.view.names):
@@ -216,15 +218,6 @@ def _agreement(
     exactness = "estimated" if result.error.any() else "exact"
     table["exactness"] = _strings([exactness] * len(table))
     return table
-
-
-def _same_region_share(
-    network: ReluNetwork, numbers: FloatArray, background: FloatArray
-) -> FloatArray:
-    """For each row the share of background rows in the row's own linear region."""
-    mine = pattern_keys(activation_patterns(network, network.schema.spread(numbers)))
-    others = pattern_keys(activation_patterns(network, network.schema.spread(background)))
-    return np.asarray((mine[:, None] == others[None]).mean(axis=1), dtype=np.float64)
 
 
 def _summary(per_row: pd.DataFrame) -> pd.DataFrame:
