@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
+    from explainrelu.audits.coverage import coverage
+    from explainrelu.audits.model_difference import compare_models
     from explainrelu.certificate import Certificate
     from explainrelu.explanations.agreement.comparison import compare_attributions
     from explainrelu.explanations.agreement.faithfulness import faithfulness
@@ -64,10 +66,12 @@ _HOMES = {
     "certify": "regions.verification",
     "check_equivalence": "rewrites.equivalence.check",
     "compare_attributions": "explanations.agreement.comparison",
+    "compare_models": "audits.model_difference",
     "compare_with_shap": "explanations.agreement.with_shap",
     "compress": "rewrites.compress",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
+    "coverage": "audits.coverage",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
@@ -113,10 +117,12 @@ __all__ = [
     "certify",
     "check_equivalence",
     "compare_attributions",
+    "compare_models",
     "compare_with_shap",
     "compress",
     "convert",
     "count_regions",
+    "coverage",
     "datasets",
     "enumerate_regions",
     "errors",
