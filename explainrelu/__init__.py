@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
+    from explainrelu.audits.coverage import coverage
+    from explainrelu.audits.model_difference import compare_models
     from explainrelu.certificate import Certificate
-    from explainrelu.explanations.agreement import compare_with_shap
+    from explainrelu.explanations.agreement.comparison import compare_attributions
+    from explainrelu.explanations.agreement.faithfulness import faithfulness
+    from explainrelu.explanations.agreement.sensitivity import attribution_sensitivity
+    from explainrelu.explanations.agreement.with_shap import compare_with_shap
     from explainrelu.explanations.diagnostics import region_diagnostics
     from explainrelu.explanations.explain import explain
     from explainrelu.explanations.ranking import rank_features
@@ -57,17 +62,22 @@ _HOMES = {
     "RegionMapDisplay": "reports.displays",
     "ReluNetwork": "network.network",
     "Tolerances": "tolerances",
+    "attribution_sensitivity": "explanations.agreement.sensitivity",
     "canonical_form": "rewrites.canonical_form",
     "certify": "regions.verification",
     "check_equivalence": "rewrites.equivalence.check",
-    "compare_with_shap": "explanations.agreement",
+    "compare_attributions": "explanations.agreement.comparison",
+    "compare_models": "audits.model_difference",
+    "compare_with_shap": "explanations.agreement.with_shap",
     "compress": "rewrites.compress",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
+    "coverage": "audits.coverage",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
     "extremes": "milp.extremes",
+    "faithfulness": "explanations.agreement.faithfulness",
     "from_pieces": "rewrites.pieces",
     "identifiability": "rewrites.identifiability",
     "identifiable_network": "rewrites.identifiable",
@@ -104,19 +114,24 @@ __all__ = [
     "RegionMapDisplay",
     "ReluNetwork",
     "Tolerances",
+    "attribution_sensitivity",
     "canonical_form",
     "certify",
     "check_equivalence",
+    "compare_attributions",
+    "compare_models",
     "compare_with_shap",
     "compress",
     "convert",
     "count_regions",
+    "coverage",
     "datasets",
     "enumerate_regions",
     "errors",
     "explain",
     "extract_rules",
     "extremes",
+    "faithfulness",
     "from_pieces",
     "hard_functions",
     "identifiability",

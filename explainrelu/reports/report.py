@@ -14,7 +14,7 @@ import pandas as pd
 from explainrelu.arrays import IntArray
 from explainrelu.certificate import Certificate
 from explainrelu.errors import InputTypeError, MissingDependencyError
-from explainrelu.explanations.agreement import compare_with_shap
+from explainrelu.explanations.agreement.with_shap import compare_with_shap
 from explainrelu.explanations.explain import explain
 from explainrelu.explanations.explanation import Explanation
 from explainrelu.explanations.limits import checked_limit, checked_seed
