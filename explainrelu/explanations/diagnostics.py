@@ -9,17 +9,15 @@ import pandas as pd
 
 from explainrelu.arrays import FloatArray, IntArray, frozen
 from explainrelu.errors import ArgumentError
-from explainrelu.explanations.diagnostic_tables import (
+from explainrelu.explanations.diagnosis.diagnostic_tables import (
     diagnostics_frame,
     global_status,
     weak_spots_of,
 )
-from explainrelu.explanations.global_fit import global_columns, global_fit
-from explainrelu.explanations.grouped_rows import GroupedRows
-from explainrelu.explanations.limits import checked_limit
-from explainrelu.explanations.ranking import overall_name
-from explainrelu.explanations.region_figures import RowFigures, figures_of, local_status
-from explainrelu.explanations.responses import (
+from explainrelu.explanations.diagnosis.global_fit import global_columns, global_fit
+from explainrelu.explanations.diagnosis.grouped_rows import GroupedRows
+from explainrelu.explanations.diagnosis.region_figures import RowFigures, figures_of, local_status
+from explainrelu.explanations.diagnosis.responses import (
     Kind,
     Response,
     decisions,
@@ -27,7 +25,9 @@ from explainrelu.explanations.responses import (
     predicted_numbers,
     responses,
 )
-from explainrelu.explanations.row_groups import RowGroups, row_groups
+from explainrelu.explanations.diagnosis.row_groups import RowGroups, row_groups
+from explainrelu.explanations.limits import checked_limit
+from explainrelu.explanations.ranking import overall_name
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import Task
@@ -166,7 +166,7 @@ def region_diagnostics(
         ``regions``: those that the rows visit. A RegionSet, such as every region of a box, in
         which rows outside its domain are in no region. The rules of :func:`extract_rules`. Any
         object with ``names``, ``locate(X)`` (the position of each row's rule, -1 for none) and
-        ``predict(X)``; see :class:`explainrelu.explanations.row_groups.RowRules`.
+        ``predict(X)``; see :class:`explainrelu.explanations.diagnosis.row_groups.RowRules`.
     output
         Which scores; see :meth:`OutputSchema.view`. Rules bring their own.
     max_regions

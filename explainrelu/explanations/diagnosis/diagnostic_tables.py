@@ -7,10 +7,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from explainrelu.arrays import BoolArray, FloatArray, IntArray
-from explainrelu.explanations.global_fit import global_columns
-from explainrelu.explanations.grouped_rows import WILSON_95, wilson_interval
-from explainrelu.explanations.region_figures import Figures
-from explainrelu.explanations.responses import Kind
+from explainrelu.explanations.diagnosis.global_fit import global_columns
+from explainrelu.explanations.diagnosis.grouped_rows import WILSON_95, wilson_interval
+from explainrelu.explanations.diagnosis.region_figures import Figures
+from explainrelu.explanations.diagnosis.responses import Kind
 from explainrelu.network.outputs import ScoreView
 
 __all__ = ["diagnostics_frame", "global_status", "weak_spots_of"]

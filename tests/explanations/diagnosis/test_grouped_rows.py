@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from explainrelu.explanations.grouped_rows import GroupedRows, wilson_interval
+from explainrelu.explanations.diagnosis.grouped_rows import GroupedRows, wilson_interval
 
 
 @st.composite

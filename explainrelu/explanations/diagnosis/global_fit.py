@@ -3,10 +3,10 @@
 import numpy as np
 
 from explainrelu.arrays import FloatArray, IntArray
-from explainrelu.explanations.grouped_rows import GroupedRows
-from explainrelu.explanations.region_figures import Figures
-from explainrelu.explanations.responses import Kind, Response, predicted_numbers
-from explainrelu.explanations.row_groups import Formulas
+from explainrelu.explanations.diagnosis.grouped_rows import GroupedRows
+from explainrelu.explanations.diagnosis.region_figures import Figures
+from explainrelu.explanations.diagnosis.responses import Kind, Response, predicted_numbers
+from explainrelu.explanations.diagnosis.row_groups import Formulas
 from explainrelu.network.network import ReluNetwork
 from explainrelu.tolerances import Tolerances
 

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from explainrelu.arrays import BoolArray, FloatArray
-from explainrelu.explanations.grouped_rows import GroupedRows, wilson_interval
-from explainrelu.explanations.responses import Decisions, Kind, Response
+from explainrelu.explanations.diagnosis.grouped_rows import GroupedRows, wilson_interval
+from explainrelu.explanations.diagnosis.responses import Decisions, Kind, Response
 
 __all__ = ["Figures", "RowFigures", "figures_of", "local_status"]
 
