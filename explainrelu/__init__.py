@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from explainrelu.regions.segments import pieces_between
     from explainrelu.regions.upper_bounds import region_upper_bounds
     from explainrelu.regions.verification import certify
-    from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
+    from explainrelu.reports.displays.ranking import RankingDisplay
+    from explainrelu.reports.displays.region_map import RegionMapDisplay
     from explainrelu.reports.report import report
     from explainrelu.rewrites import hard_functions
     from explainrelu.rewrites.canonical_form import canonical_form
@@ -55,8 +56,8 @@ _HOMES = {
     "Box": "geometry.box",
     "Certificate": "certificate",
     "InputSchema": "network.schema",
-    "RankingDisplay": "reports.displays",
-    "RegionMapDisplay": "reports.displays",
+    "RankingDisplay": "reports.displays.ranking",
+    "RegionMapDisplay": "reports.displays.region_map",
     "ReluNetwork": "network.network",
     "Tolerances": "tolerances",
     "attribution_sensitivity": "explanations.agreement.sensitivity",
