@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from explainrelu.arrays import FloatArray
 from explainrelu.errors import ArgumentError, InputTypeError
 from explainrelu.explanations.explain import explain
 from explainrelu.explanations.explanation import Explanation
@@ -25,7 +26,8 @@ from explainrelu.reports.numbers import number, plain, signed
 
 __all__ = ["WaterfallDisplay"]
 
-_SMALL = 8.5  # points, of the numbers in and beside the bars
+_SMALL = 8.5  # points, of the numbers beside the bars
+_HEAD = 0.07  # inches, of the tip of a bar
 
 
 @dataclass(eq=False)
@@ -130,15 +132,15 @@ class WaterfallDisplay:
         max_features
             At most so many bars.
         ax
-            Axes of a figure of pyplot to draw on; new ones by default.
+            Axes to draw on; new ones by default.
 
         Raises
         ------
         InputTypeError
             For what is no explanation, or a row that is no whole number.
         ArgumentError
-            For a row or output that is not there, a picture, and axes of a figure that pyplot
-            does not know, which shap cannot draw on.
+            For a row or output that is not there, a picture, and with matplotlib before 3.11
+            axes of a figure that pyplot did not make.
 
         Examples
         --------
@@ -172,7 +174,7 @@ class WaterfallDisplay:
         return cls(explanation, place, output, limit).plot(ax=ax)
 
     @property
-    def values(self) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    def values(self) -> FloatArray:
         """The attributions of the row and output: (n_columns,)."""
         columns = self.explanation.column_values[self.row]
         return np.asarray(columns if columns.ndim == 1 else columns[:, self._position])
@@ -197,7 +199,7 @@ class WaterfallDisplay:
         Parameters
         ----------
         ax
-            Axes of a figure of pyplot to draw on; new ones by default.
+            Axes to draw on; new ones by default.
 
         Returns
         -------
@@ -208,7 +210,9 @@ class WaterfallDisplay:
         n_bars = len(names)
         self.ax_, self.figure_ = axes_of(ax, (6.4, 1.4 + 0.36 * n_bars))
         _draw_by_shap(self.ax_, self._to_shap(), self.max_features)
-        self._restyle(steps[::-1])
+        ends = self.score - np.cumsum([0.0, *steps])  # from the score down to the base value
+        self._set_limits(ends)
+        self._restyle(ends)
         self.ax_.set_yticks(range(n_bars), names[::-1])
         for tick in self.ax_.get_yticklabels():
             tick.set_color(INK)
@@ -216,7 +220,7 @@ class WaterfallDisplay:
         self.ax_.tick_params(axis="y", length=0)
         self.ax_.set_xlabel(score_label(self.explanation.view, self.output))
         bare(self.ax_, "top", "right", "left")
-        self._write_ends(steps)
+        self._write_ends(n_bars)
         return self
 
     def _to_shap(self) -> Any:
@@ -239,44 +243,53 @@ class WaterfallDisplay:
             steps.append(float(values.sum() - sum(steps)))
         return names, steps
 
-    def _restyle(self, steps: list[float]) -> None:
-        """The colours and numbers of this package on what shap drew; ``steps`` from the bottom."""
+    def _set_limits(self, ends: FloatArray) -> None:
+        """Room for the bars, and beside and below them for the numbers."""
+        low, high = float(ends.min()), float(ends.max())
+        wide = self.ax_.get_window_extent().width / self.figure_.get_figure(root=True).dpi  # inches
+        room = max(0.16, 0.9 / wide) * ((high - low) or 1.0)
+        self.ax_.set(xlim=(low - room, high + room), ylim=(-0.95, ends.size - 1.05))
+
+    def _restyle(self, ends: FloatArray) -> None:
+        """The bars of shap in the colours of this package, each with its number at the tip.
+
+        Their ends are set again: shap turns an arrow round that is shorter than its head.
+        """
         from matplotlib.patches import FancyArrow
         from matplotlib.transforms import ScaledTranslation
 
-        ax, points = self.ax_, self.figure_.get_figure(root=True).dpi_scale_trans
-        tips: dict[int, float] = {}
+        ax, inches = self.ax_, self.figure_.get_figure(root=True).dpi_scale_trans
+        starts, tips = ends[:0:-1], ends[-2::-1]  # from the bottom, as places are counted
+        steps = tips - starts
+        sides = np.where(steps >= 0.0, 1.0, -1.0)
+        across = float(np.ptp(ax.get_xlim())) / ax.get_window_extent().width
+        head = _HEAD * self.figure_.get_figure(root=True).dpi * across
         for arrow in (patch for patch in ax.patches if isinstance(patch, FancyArrow)):
-            corners = arrow.get_xy()
-            place = round(float(corners[:, 1].mean()))
-            raises = steps[place] >= 0.0
-            arrow.set(color=RAISES if raises else LOWERS, linewidth=0.0)
-            tips[place] = float(corners[:, 0].max() if raises else corners[:, 0].min())
+            place = round(float(arrow.get_xy()[:, 1].mean()))
+            point = min(abs(steps[place]), head)
+            shaft = max(abs(steps[place]) - point, 1e-9 * head) * sides[place]
+            arrow.set_data(x=starts[place], dx=shaft, head_length=point)
+            arrow.set(color=RAISES if sides[place] > 0.0 else LOWERS, linewidth=0.0)
         for text in ax.texts:
             place = round(float(text.get_position()[1]))
-            raises = steps[place] >= 0.0
+            raises = sides[place] > 0.0
             text.set_text(signed(steps[place]))
             text.set_position((tips[place], place))
             text.set(ha="left" if raises else "right", color=RAISES if raises else LOWERS)
-            shift = ScaledTranslation(4.0 / 72.0 if raises else -4.0 / 72.0, 0.0, points)
+            shift = ScaledTranslation(sides[place] * 4.0 / 72.0, 0.0, inches)
             text.set(fontsize=_SMALL, transform=ax.transData + shift)
 
-    def _write_ends(self, steps: list[float]) -> None:
-        """Base value and score, in words, and the limits that hold all numbers."""
-        ax, n_bars = self.ax_, len(steps)
-        passed = self.score - np.cumsum([0.0, *steps])  # from the score down to the base value
-        low, high = float(passed.min()), float(passed.max())
-        wide = ax.get_window_extent().width / ax.get_figure(root=True).dpi  # inches
-        room = max(0.16, 0.9 / wide) * ((high - low) or 1.0)  # for the numbers
-        ax.set(xlim=(low - room, high + room), ylim=(-0.95, n_bars - 0.05))
-        ends = (
-            (self.base_value, -0.72, f"{self.explanation.base_meaning}: {number(self.base_value)}"),
+    def _write_ends(self, n_bars: int) -> None:
+        """Base value and score, in words."""
+        middle = float(np.mean(self.ax_.get_xlim()))
+        words = f"{self.explanation.base_meaning}: {number(self.base_value)}"
+        for value, height, told in (
+            (self.base_value, -0.72, words),
             (self.score, n_bars - 0.28, f"score: {number(self.score)}"),
-        )
-        for value, height, words in ends:
-            left = value < (low + high) / 2.0
-            style = {"ha": "left" if left else "right", "va": "center", "fontsize": _SMALL}
-            ax.text(value, height, f" {words} ", color=INK, **style)
+        ):
+            side = "left" if value < middle else "right"
+            style = {"ha": side, "va": "center", "fontsize": _SMALL, "color": INK}
+            self.ax_.text(value, height, f" {told} ", **style)
 
 
 def _draw_by_shap(ax: Any, values: Any, max_features: int) -> None:
@@ -287,6 +300,7 @@ def _draw_by_shap(ax: Any, values: Any, max_features: int) -> None:
     figure = ax.get_figure(root=True)
     size, axes = figure.get_size_inches().copy(), list(figure.axes)
     interactive = pyplot.isinteractive()
+    adopted = figure.canvas.manager is None  # by pyplot, for as long as shap draws
     try:
         pyplot.sca(ax)
     except ValueError:
@@ -302,6 +316,8 @@ def _draw_by_shap(ax: Any, values: Any, max_features: int) -> None:
     for extra in figure.axes:
         if extra not in axes:  # where shap writes E[f(X)] and f(x)
             extra.remove()
+    if adopted:
+        pyplot.close(figure)
 
 
 def _checked_row(row: Any, n_rows: int) -> int:
