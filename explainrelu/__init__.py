@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
+    from explainrelu.audits.coverage import coverage
+    from explainrelu.audits.model_difference import compare_models
     from explainrelu.certificate import Certificate
-    from explainrelu.explanations.agreement import compare_with_shap
+    from explainrelu.explanations.agreement.comparison import compare_attributions
+    from explainrelu.explanations.agreement.faithfulness import faithfulness
+    from explainrelu.explanations.agreement.sensitivity import attribution_sensitivity
+    from explainrelu.explanations.agreement.with_shap import compare_with_shap
     from explainrelu.explanations.captum_interface import ExactIntegratedGradients
+    from explainrelu.explanations.diagnostics import region_diagnostics
     from explainrelu.explanations.explain import explain
     from explainrelu.explanations.integrated_gradients import integrated_gradients
     from explainrelu.explanations.ranking import rank_features
@@ -59,17 +65,22 @@ _HOMES = {
     "RegionMapDisplay": "reports.displays",
     "ReluNetwork": "network.network",
     "Tolerances": "tolerances",
+    "attribution_sensitivity": "explanations.agreement.sensitivity",
     "canonical_form": "rewrites.canonical_form",
     "certify": "regions.verification",
     "check_equivalence": "rewrites.equivalence.check",
-    "compare_with_shap": "explanations.agreement",
+    "compare_attributions": "explanations.agreement.comparison",
+    "compare_models": "audits.model_difference",
+    "compare_with_shap": "explanations.agreement.with_shap",
     "compress": "rewrites.compress",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
+    "coverage": "audits.coverage",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
     "extremes": "milp.extremes",
+    "faithfulness": "explanations.agreement.faithfulness",
     "from_pieces": "rewrites.pieces",
     "identifiability": "rewrites.identifiability",
     "identifiable_network": "rewrites.identifiable",
@@ -81,6 +92,7 @@ _HOMES = {
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
+    "region_diagnostics": "explanations.diagnostics",
     "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
     "same_parameters": "rewrites.same_parameters",
@@ -107,19 +119,24 @@ __all__ = [
     "RegionMapDisplay",
     "ReluNetwork",
     "Tolerances",
+    "attribution_sensitivity",
     "canonical_form",
     "certify",
     "check_equivalence",
+    "compare_attributions",
+    "compare_models",
     "compare_with_shap",
     "compress",
     "convert",
     "count_regions",
+    "coverage",
     "datasets",
     "enumerate_regions",
     "errors",
     "explain",
     "extract_rules",
     "extremes",
+    "faithfulness",
     "from_pieces",
     "hard_functions",
     "identifiability",
@@ -132,6 +149,7 @@ __all__ = [
     "observed_regions",
     "pieces_between",
     "rank_features",
+    "region_diagnostics",
     "region_upper_bounds",
     "report",
     "same_parameters",
