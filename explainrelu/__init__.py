@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from explainrelu.explanations.agreement.faithfulness import faithfulness
     from explainrelu.explanations.agreement.sensitivity import attribution_sensitivity
     from explainrelu.explanations.agreement.with_shap import compare_with_shap
+    from explainrelu.explanations.captum_interface import ExactIntegratedGradients
     from explainrelu.explanations.diagnostics import region_diagnostics
     from explainrelu.explanations.explain import explain
+    from explainrelu.explanations.integrated_gradients import integrated_gradients
     from explainrelu.explanations.ranking import rank_features
     from explainrelu.explanations.rules import extract_rules
     from explainrelu.exporters.to_onnx import to_onnx
@@ -65,6 +67,7 @@ _HOMES = {
     "Box": "geometry.box",
     "Certificate": "certificate",
     "CoefficientProfileDisplay": "reports.displays.coefficient_profile",
+    "ExactIntegratedGradients": "explanations.captum_interface",
     "InputSchema": "network.schema",
     "ParallelCoefficientsDisplay": "reports.displays.parallel_coefficients",
     "RankingDisplay": "reports.displays.ranking",
@@ -93,6 +96,7 @@ _HOMES = {
     "identifiability": "rewrites.identifiability",
     "identifiable_network": "rewrites.identifiable",
     "import_model": "importers.import_model",
+    "integrated_gradients": "explanations.integrated_gradients",
     "largest_difference": "milp.difference",
     "load": "rewrites.storage",
     "max_of_shallow": "rewrites.max_of_shallow",
@@ -122,6 +126,7 @@ __all__ = [
     "Box",
     "Certificate",
     "CoefficientProfileDisplay",
+    "ExactIntegratedGradients",
     "InputSchema",
     "ParallelCoefficientsDisplay",
     "RankingDisplay",
@@ -153,6 +158,7 @@ __all__ = [
     "identifiability",
     "identifiable_network",
     "import_model",
+    "integrated_gradients",
     "largest_difference",
     "load",
     "max_of_shallow",
