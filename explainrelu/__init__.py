@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
+    from explainrelu.audits.properties import verify_property
+    from explainrelu.audits.verification.constraints import LinearConstraint, OutputConstraints
+    from explainrelu.audits.verification.vnnlib import read_vnnlib
     from explainrelu.certificate import Certificate
     from explainrelu.explanations.agreement import compare_with_shap
     from explainrelu.explanations.explain import explain
@@ -52,6 +55,8 @@ _HOMES = {
     "Box": "geometry.box",
     "Certificate": "certificate",
     "InputSchema": "network.schema",
+    "LinearConstraint": "audits.verification.constraints",
+    "OutputConstraints": "audits.verification.constraints",
     "RankingDisplay": "reports.displays",
     "RegionMapDisplay": "reports.displays",
     "ReluNetwork": "network.network",
@@ -77,6 +82,7 @@ _HOMES = {
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
+    "read_vnnlib": "audits.verification.vnnlib",
     "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
     "same_parameters": "rewrites.same_parameters",
@@ -86,6 +92,7 @@ _HOMES = {
     "to_torch": "exporters.to_torch",
     "train_to_global_optimum": "rewrites.global_training",
     "two_hidden_layer": "rewrites.two_hidden_layer",
+    "verify_property": "audits.properties",
 }
 _MODULES = {
     "datasets": "datasets",
@@ -98,6 +105,8 @@ __all__ = [
     "Box",
     "Certificate",
     "InputSchema",
+    "LinearConstraint",
+    "OutputConstraints",
     "RankingDisplay",
     "RegionMapDisplay",
     "ReluNetwork",
@@ -126,6 +135,7 @@ __all__ = [
     "observed_regions",
     "pieces_between",
     "rank_features",
+    "read_vnnlib",
     "region_upper_bounds",
     "report",
     "same_parameters",
@@ -136,6 +146,7 @@ __all__ = [
     "train_to_global_optimum",
     "training",
     "two_hidden_layer",
+    "verify_property",
 ]
 
 
