@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
+    from explainrelu.audits.properties import verify_property
+    from explainrelu.audits.verification.constraints import LinearConstraint, OutputConstraints
+    from explainrelu.audits.verification.vnnlib import read_vnnlib
     from explainrelu.certificate import Certificate
     from explainrelu.explanations.agreement.comparison import compare_attributions
     from explainrelu.explanations.agreement.faithfulness import faithfulness
@@ -55,6 +58,8 @@ _HOMES = {
     "Box": "geometry.box",
     "Certificate": "certificate",
     "InputSchema": "network.schema",
+    "LinearConstraint": "audits.verification.constraints",
+    "OutputConstraints": "audits.verification.constraints",
     "RankingDisplay": "reports.displays",
     "RegionMapDisplay": "reports.displays",
     "ReluNetwork": "network.network",
@@ -83,6 +88,7 @@ _HOMES = {
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
+    "read_vnnlib": "audits.verification.vnnlib",
     "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
     "same_parameters": "rewrites.same_parameters",
@@ -92,6 +98,7 @@ _HOMES = {
     "to_torch": "exporters.to_torch",
     "train_to_global_optimum": "rewrites.global_training",
     "two_hidden_layer": "rewrites.two_hidden_layer",
+    "verify_property": "audits.properties",
 }
 _MODULES = {
     "datasets": "datasets",
@@ -104,6 +111,8 @@ __all__ = [
     "Box",
     "Certificate",
     "InputSchema",
+    "LinearConstraint",
+    "OutputConstraints",
     "RankingDisplay",
     "RegionMapDisplay",
     "ReluNetwork",
@@ -135,6 +144,7 @@ __all__ = [
     "observed_regions",
     "pieces_between",
     "rank_features",
+    "read_vnnlib",
     "region_upper_bounds",
     "report",
     "same_parameters",
@@ -145,6 +155,7 @@ __all__ = [
     "train_to_global_optimum",
     "training",
     "two_hidden_layer",
+    "verify_property",
 ]
 
 
