@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
+    from explainrelu.audits.coverage import coverage
+    from explainrelu.audits.model_difference import compare_models
     from explainrelu.audits.properties import verify_property
     from explainrelu.audits.verification.constraints import LinearConstraint, OutputConstraints
     from explainrelu.audits.verification.vnnlib import read_vnnlib
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from explainrelu.explanations.agreement.faithfulness import faithfulness
     from explainrelu.explanations.agreement.sensitivity import attribution_sensitivity
     from explainrelu.explanations.agreement.with_shap import compare_with_shap
+    from explainrelu.explanations.diagnostics import region_diagnostics
     from explainrelu.explanations.explain import explain
     from explainrelu.explanations.ranking import rank_features
     from explainrelu.explanations.rules import extract_rules
@@ -69,10 +72,12 @@ _HOMES = {
     "certify": "regions.verification",
     "check_equivalence": "rewrites.equivalence.check",
     "compare_attributions": "explanations.agreement.comparison",
+    "compare_models": "audits.model_difference",
     "compare_with_shap": "explanations.agreement.with_shap",
     "compress": "rewrites.compress",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
+    "coverage": "audits.coverage",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
@@ -89,6 +94,7 @@ _HOMES = {
     "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
     "read_vnnlib": "audits.verification.vnnlib",
+    "region_diagnostics": "explanations.diagnostics",
     "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
     "same_parameters": "rewrites.same_parameters",
@@ -122,10 +128,12 @@ __all__ = [
     "certify",
     "check_equivalence",
     "compare_attributions",
+    "compare_models",
     "compare_with_shap",
     "compress",
     "convert",
     "count_regions",
+    "coverage",
     "datasets",
     "enumerate_regions",
     "errors",
@@ -145,6 +153,7 @@ __all__ = [
     "pieces_between",
     "rank_features",
     "read_vnnlib",
+    "region_diagnostics",
     "region_upper_bounds",
     "report",
     "same_parameters",
