@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
     from explainrelu.audits.coverage import coverage
+    from explainrelu.audits.fairness.fairness import fairness
+    from explainrelu.audits.fairness.individual import individual_fairness
     from explainrelu.audits.model_difference import compare_models
     from explainrelu.audits.properties import verify_property
     from explainrelu.audits.verification.constraints import LinearConstraint, OutputConstraints
@@ -82,11 +84,13 @@ _HOMES = {
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
     "extremes": "milp.extremes",
+    "fairness": "audits.fairness.fairness",
     "faithfulness": "explanations.agreement.faithfulness",
     "from_pieces": "rewrites.pieces",
     "identifiability": "rewrites.identifiability",
     "identifiable_network": "rewrites.identifiable",
     "import_model": "importers.import_model",
+    "individual_fairness": "audits.fairness.individual",
     "largest_difference": "milp.difference",
     "load": "rewrites.storage",
     "max_of_shallow": "rewrites.max_of_shallow",
@@ -140,12 +144,14 @@ __all__ = [
     "explain",
     "extract_rules",
     "extremes",
+    "fairness",
     "faithfulness",
     "from_pieces",
     "hard_functions",
     "identifiability",
     "identifiable_network",
     "import_model",
+    "individual_fairness",
     "largest_difference",
     "load",
     "max_of_shallow",
