@@ -1,18 +1,19 @@
 """Which rows change their class when only their protected columns change."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
 
-from explainrelu.arrays import BoolArray, FloatArray, IntArray
+from explainrelu.arrays import BoolArray, FloatArray, IntArray, frozen
 from explainrelu.audits.fairness.alternatives import Alternatives
 from explainrelu.network.network import ReluNetwork
 from explainrelu.regions.segments import segment_pieces
 from explainrelu.tolerances import Tolerances
 
-__all__ = ["classes_of", "flips_frame"]
+__all__ = ["Flips", "classes_of", "flips_of"]
 
 TextArray = np.ndarray[tuple[int], np.dtype[np.object_]]
 
@@ -28,6 +29,32 @@ _DTYPES = {
 }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Flips:
+    """What other protected values do to each row.
+
+    Attributes
+    ----------
+    frame
+        One row a data row: whether some other values change its class, which ones move its score
+        most (of those that change the class where any do), and by how much.
+    changed : (n_samples, n_columns)
+        The row with these values, as :meth:`InputSchema.numbers` has it.
+    """
+
+    frame: pd.DataFrame
+    changed: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "changed", frozen(np.array(self.changed)))
+
+    @property
+    def clearest(self) -> int:
+        """The row that changes its class with the largest change of the score; -1 for none."""
+        size = np.where(self.frame["flips"], self.frame["largest_change"], -1.0)
+        return int(size.argmax()) if (size >= 0).any() else -1
+
+
 def classes_of(scores: FloatArray) -> IntArray:
     """The class of raw scores ``(n_samples, n_outputs)``: the largest, or 1 above 0 of one."""
     if scores.shape[1] == 1:
@@ -35,17 +62,15 @@ def classes_of(scores: FloatArray) -> IntArray:
     return np.asarray(scores.argmax(axis=1), dtype=np.int64)
 
 
-def flips_frame(
+def flips_of(
     network: ReluNetwork,
     numbers: FloatArray,
     protected: tuple[Alternatives, ...],
     tolerances: Tolerances,
-) -> pd.DataFrame:
+) -> Flips:
     """Every row with every combination of protected values, the farthest of them told.
 
-    One row a data row: whether some other protected values change its class, which ones move its
-    score most (of those that change the class where any do), and by how much. Exact: values of an
-    interval are followed along their line, piece by piece.
+    Exact: values of an interval are followed along their line, piece by piece.
 
     ``score`` is the raw score of a binary classifier; of several outputs that of the row's class.
     """
@@ -55,7 +80,7 @@ def flips_frame(
     best = np.full(len(numbers), -1.0)
     flips = np.zeros(len(numbers), dtype=np.bool_)
     words = np.full(len(numbers), "", dtype=object)
-    changed = own.copy()
+    changed, rows = own.copy(), numbers.copy()
     for candidate, texts in _candidates(network, numbers, protected, tolerances):
         other = network.forward(network.schema.spread(candidate))
         flipped = classes_of(other) != classes
@@ -64,16 +89,17 @@ def flips_frame(
         best = np.where(better, np.abs(score - own), best)
         flips |= flipped
         changed = np.where(better, score, changed)
-        words[better] = texts[better]
+        words[better], rows[better] = texts[better], candidate[better]
     name = " and ".join(each.column.name for each in protected)
     table = pd.DataFrame({"row": np.arange(len(numbers)), "flips": flips, "changed_to": words})
-    return table.assign(
+    table = table.assign(
         protected=name,
         score=own,
         score_changed=changed,
         largest_change=np.maximum(best, 0.0),
         exactness="exact",
     )[list(_DTYPES)].astype(_DTYPES)
+    return Flips(table, rows)
 
 
 def _better(flipped: BoolArray, size: FloatArray, flips: BoolArray, best: FloatArray) -> BoolArray:

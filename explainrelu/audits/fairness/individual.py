@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from explainrelu.arrays import FloatArray
 from explainrelu.audits.fairness.alternatives import Alternatives, alternatives_of
-from explainrelu.audits.fairness.flips import flips_frame
+from explainrelu.audits.fairness.flips import Flips, flips_of
 from explainrelu.audits.fairness.twin import Twin, twin_of
 from explainrelu.audits.properties import PropertyResult, PropertyStatus, verify_property
 from explainrelu.audits.verification.constraints import LinearConstraint, OutputConstraints
@@ -41,7 +42,8 @@ class IndividualFairness:
         The protected columns and the values compared.
     verdict
         The proof, the counterexample, or what is known of neither: over the twin of the network
-        (:func:`explainrelu.audits.fairness.twin.twin_of`). None for a regression.
+        (:func:`explainrelu.audits.fairness.twin.twin_of`). None where a data row settles it, and
+        where there are no classes.
     witness
         Two raw rows, ``as it is`` and ``changed``, that differ in protected columns only and in
         their class; None where there are none.
@@ -51,6 +53,8 @@ class IndividualFairness:
     rows
         One row a data row: ``row flips protected changed_to score score_changed largest_change
         exactness``.
+    decides
+        Whether the model decides between classes; else ``status`` is undecided.
     """
 
     protected: tuple[Alternatives, ...]
@@ -58,6 +62,7 @@ class IndividualFairness:
     witness: pd.DataFrame | None
     effect: ScoreRange | None
     rows: pd.DataFrame
+    decides: bool = True
 
     def __repr__(self) -> str:
         names = ", ".join(each.column.name for each in self.protected)
@@ -67,7 +72,7 @@ class IndividualFairness:
     @property
     def status(self) -> Status:
         """``holds``: no row of the domain changes its class. ``fails``: the witness does."""
-        if bool(self.rows["flips"].any()):
+        if self.decides and bool(self.rows["flips"].any()):
             return Status.FAILS
         return Status.UNDECIDED if self.verdict is None else _STATUS[self.verdict.status]
 
@@ -80,12 +85,11 @@ class IndividualFairness:
     def certificate(self) -> Certificate:
         """The verdict as a check."""
         names = " and ".join(each.column.name for each in self.protected)
-        found = self.verdict
-        if found is None:
+        if not self.decides:
             return Certificate()
         detail = f"values compared: {'; '.join(each.words for each in self.protected)}"
-        if found.reason:
-            detail += f". {found.reason}"
+        if self.verdict is not None and self.verdict.reason:
+            detail += f". {self.verdict.reason}"
         check = Check(
             f"no input changes its class with {names} alone",
             self.status,
@@ -168,10 +172,12 @@ def individual_fairness(
     check_domain(box, network.n_inputs, network.schema)
     found = alternatives_of(protected, network.schema, numbers, box)
     twin = twin_of(network, box, found)
-    rows = flips_frame(network, numbers, found, tolerances)
+    flips = flips_of(network, numbers, found, tolerances)
     shared: dict[str, Any] = {"random_state": random_state, "tolerances": tolerances}
     verdict = None
-    if network.outputs.task not in (Task.REGRESSION, Task.MULTILABEL):
+    inside = bool(box.contains(network.schema.spread(numbers)).all())
+    settled = flips.clearest >= 0 and inside  # a row of the domain shows it: nothing to search
+    if not settled and _decides(network):
         constraints = _no_change(network, twin)
         verdict = verify_property(
             twin.network, twin.domain, constraints, time_limit=time_limit, **shared
@@ -185,10 +191,16 @@ def individual_fairness(
     return IndividualFairness(
         protected=found,
         verdict=verdict,
-        witness=_witness(network, twin, verdict),
+        witness=_witness(network, twin, verdict, flips, numbers) if _decides(network) else None,
         effect=effect,
-        rows=rows,
+        rows=flips.frame,
+        decides=_decides(network),
     )
+
+
+def _decides(network: ReluNetwork) -> bool:
+    """Whether there is one class a row, which a change could change."""
+    return network.outputs.task not in (Task.REGRESSION, Task.MULTILABEL)
 
 
 def _no_change(network: ReluNetwork, twin: Twin) -> OutputConstraints:
@@ -211,13 +223,21 @@ def _below(terms: tuple[tuple[int, float], ...], *, strict: bool) -> LinearConst
 
 
 def _witness(
-    network: ReluNetwork, twin: Twin, verdict: PropertyResult | None
+    network: ReluNetwork,
+    twin: Twin,
+    verdict: PropertyResult | None,
+    flips: Flips,
+    numbers: FloatArray,
 ) -> pd.DataFrame | None:
-    """The row that the search found, as it is and changed."""
-    if verdict is None or verdict.witness is None:
+    """A row as it is and changed: one of the data where some flips, else what the search found."""
+    schema, place = network.schema, flips.clearest
+    if place >= 0:
+        pair = schema.spread(np.stack([numbers[place], flips.changed[place]]))
+    elif verdict is not None and verdict.witness is not None:
+        pair = np.stack(twin.rows(verdict.witness))
+    else:
         return None
     try:
-        pair = network.schema.decode(np.stack(twin.rows(verdict.witness)))
+        return schema.decode(pair).set_axis(["as it is", "changed"])
     except DataError:
         return None
-    return pair.set_axis(["as it is", "changed"])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from explainrelu.audits.fairness.alternatives import alternatives_of
-from explainrelu.audits.fairness.flips import classes_of, flips_frame
+from explainrelu.audits.fairness.flips import classes_of, flips_of
 from explainrelu.audits.fairness.twin import twin_of
 from explainrelu.errors import ArgumentError, ColumnsError, InputTypeError
 from explainrelu.geometry.box import Box
@@ -30,7 +30,7 @@ def test_an_interval_is_followed_to_its_end(seed, n_outputs):
     net, rng = network(seed, n_outputs), np.random.default_rng(seed)
     numbers = rng.normal(size=(60, 3))
     protected = alternatives_of({"x1": (-2.0, 2.0)}, net.schema, numbers, WIDE)
-    found = flips_frame(net, numbers, protected, DEFAULT_TOLERANCES)
+    found = flips_of(net, numbers, protected, DEFAULT_TOLERANCES).frame
     classes = classes_of(net.forward(numbers))
     flips = np.zeros(60, dtype=bool)
     for value in np.linspace(-2.0, 2.0, 4001):
@@ -48,7 +48,7 @@ def test_levels_are_all_tried():
     numbers = net.schema.numbers(X[:40])
     domain = Box.from_data(X, schema=net.schema)
     protected = alternatives_of(["job", "sex"], net.schema, numbers, domain)
-    found = flips_frame(net, numbers, protected, DEFAULT_TOLERANCES)
+    found = flips_of(net, numbers, protected, DEFAULT_TOLERANCES).frame
     classes = classes_of(net.forward(net.schema.spread(numbers)))
     places = [net.schema.names.index(each.column.name) for each in protected]
     expected = np.zeros(40, dtype=bool)
@@ -63,7 +63,7 @@ def test_the_values_told_give_the_score_told():
     net = network(1)
     numbers = np.random.default_rng(1).normal(size=(30, 3))
     protected = alternatives_of({"x0": [-1.0, 2.0]}, net.schema, numbers, WIDE)
-    found = flips_frame(net, numbers, protected, DEFAULT_TOLERANCES)
+    found = flips_of(net, numbers, protected, DEFAULT_TOLERANCES).frame
     for row in found.itertuples():
         changed = numbers[row.row].copy()
         changed[0] = float(row.changed_to.removeprefix("x0 = "))
@@ -131,4 +131,6 @@ def test_a_number_with_few_values_takes_these():
     assert (found.interval, found.words) == (None, "0, 1")
     [found] = alternatives_of("x0", network(0).schema, numbers, BOX)
     assert found.interval == (0.0, 1.0)
-    assert isinstance(flips_frame(network(0), numbers, (found,), DEFAULT_TOLERANCES), pd.DataFrame)
+    assert isinstance(
+        flips_of(network(0), numbers, (found,), DEFAULT_TOLERANCES).frame, pd.DataFrame
+    )
