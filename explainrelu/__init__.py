@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
     from explainrelu.audits.coverage import coverage
+    from explainrelu.audits.fairness.fairness import fairness
+    from explainrelu.audits.fairness.individual import individual_fairness
     from explainrelu.audits.model_difference import compare_models
+    from explainrelu.audits.properties import verify_property
+    from explainrelu.audits.verification.constraints import LinearConstraint, OutputConstraints
+    from explainrelu.audits.verification.vnnlib import read_vnnlib
     from explainrelu.certificate import Certificate
     from explainrelu.explanations.agreement.comparison import compare_attributions
     from explainrelu.explanations.agreement.faithfulness import faithfulness
@@ -69,6 +74,8 @@ _HOMES = {
     "CoefficientProfileDisplay": "reports.displays.coefficient_profile",
     "ExactIntegratedGradients": "explanations.captum_interface",
     "InputSchema": "network.schema",
+    "LinearConstraint": "audits.verification.constraints",
+    "OutputConstraints": "audits.verification.constraints",
     "ParallelCoefficientsDisplay": "reports.displays.parallel_coefficients",
     "RankingDisplay": "reports.displays.ranking",
     "RegionMapDisplay": "reports.displays.region_map",
@@ -91,11 +98,13 @@ _HOMES = {
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
     "extremes": "milp.extremes",
+    "fairness": "audits.fairness.fairness",
     "faithfulness": "explanations.agreement.faithfulness",
     "from_pieces": "rewrites.pieces",
     "identifiability": "rewrites.identifiability",
     "identifiable_network": "rewrites.identifiable",
     "import_model": "importers.import_model",
+    "individual_fairness": "audits.fairness.individual",
     "integrated_gradients": "explanations.integrated_gradients",
     "largest_difference": "milp.difference",
     "load": "rewrites.storage",
@@ -103,6 +112,7 @@ _HOMES = {
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
+    "read_vnnlib": "audits.verification.vnnlib",
     "region_diagnostics": "explanations.diagnostics",
     "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
@@ -113,6 +123,7 @@ _HOMES = {
     "to_torch": "exporters.to_torch",
     "train_to_global_optimum": "rewrites.global_training",
     "two_hidden_layer": "rewrites.two_hidden_layer",
+    "verify_property": "audits.properties",
 }
 _MODULES = {
     "datasets": "datasets",
@@ -128,6 +139,8 @@ __all__ = [
     "CoefficientProfileDisplay",
     "ExactIntegratedGradients",
     "InputSchema",
+    "LinearConstraint",
+    "OutputConstraints",
     "ParallelCoefficientsDisplay",
     "RankingDisplay",
     "RegionMapDisplay",
@@ -152,12 +165,14 @@ __all__ = [
     "explain",
     "extract_rules",
     "extremes",
+    "fairness",
     "faithfulness",
     "from_pieces",
     "hard_functions",
     "identifiability",
     "identifiable_network",
     "import_model",
+    "individual_fairness",
     "integrated_gradients",
     "largest_difference",
     "load",
@@ -165,6 +180,7 @@ __all__ = [
     "observed_regions",
     "pieces_between",
     "rank_features",
+    "read_vnnlib",
     "region_diagnostics",
     "region_upper_bounds",
     "report",
@@ -176,6 +192,7 @@ __all__ = [
     "train_to_global_optimum",
     "training",
     "two_hidden_layer",
+    "verify_property",
 ]
 
 
