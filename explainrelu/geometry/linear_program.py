@@ -141,6 +141,18 @@ class LinearProgram:
         """Put the right-hand side of one row back as it was given."""
         self.set_bound(row, float(self._bound[row] * self._row_scale[row]))
 
+    def add_row(self, weight: FloatArray, bound: float) -> None:
+        """One more row ``weight @ x <= bound``, behind the others."""
+        _require_numbers(weight, np.array([bound]))
+        length = float(np.linalg.norm(weight))
+        scale = length if length > 0 else 1.0
+        places = np.flatnonzero(weight).astype(np.int32)
+        values = weight[places] / scale
+        self._solver.addRow(-np.inf, bound / scale, places.size, places, values)
+        self._row_scale = np.append(self._row_scale, scale)
+        self._bound = np.append(self._bound, bound / scale)
+        self._current = np.append(self._current, bound / scale)
+
     def _without_variables(self) -> LinearResult:
         """Nothing to choose: the rows read ``0 <= bound``."""
         holds = bool((self._current >= -self._feasibility).all())

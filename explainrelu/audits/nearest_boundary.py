@@ -1,0 +1,374 @@
+"""The nearest place where another class leads, by branching on units and linear programs.
+
+Legend: a step ``s`` of the row is written ``s = R v`` with ``|v| <= 1`` and ``R`` the length of the
+best step known. The variables are ``v``, for each unit that the bounds leave open its value
+``h = U e`` with ``e`` from 0 to 1, and the length ``t``. Of such a unit with ``L <= z <= U`` the
+program holds ``h >= z`` and ``h <= U (z - L) / (U - L)``, the triangle; once a node fixes it,
+``h <= z`` besides (active) or ``h <= 0`` (inactive). Then the program's minimum is a lower bound of
+the length, and the length itself where no unit is left.
+
+The norm: ``t >= |v_i|`` (linf), ``t >= sum a_i`` with ``a_i >= |v_i|`` (l1); for l2 tangents
+``t >= g v`` with ``|g| = 1`` at the points the program gives, which hold at every node.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from time import monotonic
+
+import numpy as np
+
+from explainrelu.arrays import BoolArray, FloatArray, IntArray, dense
+from explainrelu.audits.neighbourhoods import Neighbourhoods, UnitBounds
+from explainrelu.audits.norms import Norm
+from explainrelu.geometry.linear_program import LinearProgram, LinearStatus
+from explainrelu.tolerances import Tolerances
+
+__all__ = ["Nearest", "nearest_boundary"]
+
+_TANGENTS = 5  # at one node, before it is divided instead
+_TANGENTS_OF_A_LEAF = 200
+_MARGIN_OF_L2 = 0.25  # of the gap allowed, how far a tangent may be from the length
+
+Fixes = tuple[tuple[int, bool], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nearest:
+    """What a search found.
+
+    Attributes
+    ----------
+    lower
+        No shorter step changes the class.
+    upper
+        Length of ``step``; infinity where none was found.
+    step : (n_moved,)
+        A step that reaches the boundary, zero where none was found.
+    n_nodes
+        Linear programs' nodes that were looked at.
+    """
+
+    lower: float
+    upper: float
+    step: FloatArray
+    n_nodes: int
+
+
+def nearest_boundary(
+    around: Neighbourhoods,
+    row: int,
+    known: Nearest,
+    most: float,
+    *,
+    deadline: float | None,
+    tolerances: Tolerances,
+) -> Nearest:
+    """The shortest step that lets some other class lead, or as good as that.
+
+    Parameters
+    ----------
+    around
+        The rows.
+    row
+        Which of them.
+    known
+        Bounds that are known already, and a step.
+    most
+        Longer steps do not matter.
+    deadline
+        When to stop, by :func:`time.monotonic`; the bounds then hold as they are.
+
+    Notes
+    -----
+    Best bound first. Exponential in the number of open units in the worst case; each node is one
+    linear program warm from the last.
+    """
+    rows = np.array([row])
+    best, lower_of = known, []
+    radius = min(known.upper, most)
+    bounds = around.unit_bounds(rows, np.array([radius]))
+    margins = around.least_margins(rows, np.array([radius]), bounds)[0]
+    n_nodes = 0
+    for k in np.argsort(margins).tolist():
+        if not margins[k] <= 0:  # this class cannot lead within the radius
+            continue
+        search = _Tree(around, row, k, best, radius, bounds, tolerances)
+        lower, best = search.run(deadline)
+        n_nodes += search.n_nodes
+        lower_of.append(lower)
+    lower = max(known.lower, min([radius, *lower_of]))
+    return Nearest(min(lower, best.upper), best.upper, best.step, n_nodes)
+
+
+class _Tree:
+    """The search for one rival class."""
+
+    def __init__(
+        self,
+        around: Neighbourhoods,
+        row: int,
+        rival: int,
+        best: Nearest,
+        radius: float,
+        bounds: Sequence[UnitBounds],
+        tolerances: Tolerances,
+    ) -> None:
+        self._around, self._row, self._best = around, np.array([row]), best
+        self._radius, self._tolerances = radius, tolerances
+        self.n_nodes = 0
+        self._program = _Program(around, row, rival, radius, bounds, tolerances)
+
+    def run(self, deadline: float | None) -> tuple[float, Nearest]:
+        """A lower bound for this rival, and the best step by now."""
+        heap: list[tuple[float, int, Fixes, int]] = []
+        count = 0
+        self._visit((), self._best.lower, heap, count)
+        done = np.inf
+        while heap:
+            bound, _, fixes, unit = heappop(heap)
+            if self._beaten(bound):
+                done = min(done, bound)
+                break
+            if deadline is not None and monotonic() > deadline:
+                done = min(done, bound)
+                break
+            for active in (True, False):
+                count += 1
+                self._visit((*fixes, (unit, active)), bound, heap, count)
+        limit = min(self._best.upper, self._radius)
+        return min(done, self._leaf, limit), self._best
+
+    _leaf = np.inf
+
+    def _beaten(self, bound: float) -> bool:
+        limit = min(self._best.upper, self._radius)
+        return bound >= limit * (1.0 - 0.5 * self._tolerances.distance)
+
+    def _visit(
+        self, fixes: Fixes, bound: float, heap: list[tuple[float, int, Fixes, int]], count: int
+    ) -> None:
+        self.n_nodes += 1
+        program, radius = self._program, self._radius
+        program.fix(fixes)
+        if self.n_nodes == 1:
+            program.touch(self._best.step / radius)
+        for turn in range(_TANGENTS_OF_A_LEAF):
+            point = program.solve()
+            if point is None:
+                return  # no step of that length is in this part
+            if point.size == 0:
+                break  # the solver gave up; the bound of the node above holds
+            bound = max(bound, radius * float(point[-1]))
+            if self._beaten(bound):
+                break
+            step = radius * point[: program.n_moved]
+            self._take(step)
+            length = float(self._around.norm.length(step))
+            room = _MARGIN_OF_L2 * self._tolerances.distance * length
+            if self._around.norm is not Norm.L2 or length <= bound + room:
+                break
+            if turn >= _TANGENTS and program.most_open(fixes, point) >= 0:
+                break
+            program.touch(step / radius)
+        unit = program.most_open(fixes, point)
+        if unit < 0:
+            # all units are as they are at the point: its length is the least of the node
+            self._leaf = min(self._leaf, bound)
+            return
+        heappush(heap, (bound, count, fixes, unit))
+
+    def _take(self, step: FloatArray) -> None:
+        """Keep a step that reaches the boundary and is shorter than the best."""
+        around, row = self._around, int(self._row[0])
+        low, high = around.low[row], around.high[row]
+        if float(around.norm.length(step)) >= self._best.upper:
+            return
+        for factor in (1.0, 1.0 + 0.1 * self._tolerances.distance):
+            tried = np.clip(factor * step, low, high)
+            if around.margins(self._row, tried[None]).min() <= 0:
+                break
+        else:
+            tried = np.clip(step, low, high)
+            if not self._ties(tried):
+                return
+        size = float(around.norm.length(tried))
+        if size < self._best.upper:
+            self._best = Nearest(self._best.lower, size, tried, 0)
+
+    def _ties(self, step: FloatArray) -> bool:
+        """Whether another class is as good within rounding, as where a score is flat at zero."""
+        around = self._around
+        point = around.at(self._row, step[None])
+        size = around.decision.network.term_sizes(point).max()
+        margin = around.margins(self._row, step[None]).min()
+        return bool(margin <= self._tolerances.boundary * size)
+
+
+class _Program:
+    """The linear relaxation around one row, with a switch for each open unit."""
+
+    def __init__(
+        self,
+        around: Neighbourhoods,
+        row: int,
+        rival: int,
+        radius: float,
+        bounds: Sequence[UnitBounds],
+        tolerances: Tolerances,
+    ) -> None:
+        self.n_moved = around.moved.size
+        self._norm, self._small = around.norm, tolerances.feasibility
+        self._n_sums = self.n_moved if around.norm is Norm.L1 else 0
+        self._open = [_open(part) for part in bounds]
+        n_open = sum(int(part.sum()) for part in self._open)
+        self._first = self.n_moved + self._n_sums
+        self.n_variables = self._first + n_open + 1
+        self._rows: list[FloatArray] = []
+        self._ends: list[FloatArray] = []
+        forms = self._through_layers(around, row, radius, bounds)
+        output = around.decision.network.output
+        own = int(around.own[row])
+        margin = (output.weight[own] - output.weight[rival]) @ forms
+        margin[-1] += output.bias[own] - output.bias[rival]
+        self._add(margin[None, :-1], -margin[-1:])
+        self._weights = self._effects(bounds, output.weight[own] - output.weight[rival])
+        self._add_norm()
+        self._build(around, row, radius, tolerances)
+        self._fixed: frozenset[tuple[int, bool]] = frozenset()
+
+    def _through_layers(
+        self, around: Neighbourhoods, row: int, radius: float, bounds: Sequence[UnitBounds]
+    ) -> FloatArray:
+        """The values behind the last layer as forms of the variables, the constant last."""
+        network, n = around.decision.network, self.n_variables
+        hidden = np.zeros((network.n_inputs, n + 1))
+        hidden[around.moved, np.arange(self.n_moved)] = radius * around.scale
+        hidden[:, -1] = around.points[row]
+        place, z_open, values, sizes = self._first, [], [], []
+        for part, unstable in zip(bounds, self._open, strict=True):
+            layer, lower, upper = part.layer, part.lower[0], part.upper[0]
+            z = np.asarray(layer.weight @ hidden)
+            z[:, -1] += layer.bias
+            passes = ~layer.rectified | (lower >= 0)
+            hidden = np.where(passes[:, None], z, 0.0)
+            units = np.flatnonzero(unstable)
+            hidden[units, place + np.arange(units.size)] = upper[units]
+            z_open.append(z[units])
+            sizes.append(np.column_stack([lower[units], upper[units]]))
+            values.append(hidden[units])
+            place += units.size
+        self._z = np.concatenate(z_open) if z_open else np.zeros((0, n + 1))
+        h = np.concatenate(values) if values else np.zeros((0, n + 1))
+        self._size = np.concatenate(sizes) if sizes else np.zeros((0, 2))
+        self._h = h
+        low, high = self._size[:, 0], self._size[:, 1]
+        slope = (high / np.where(high > low, high - low, 1.0))[:, None]
+        above = h - slope * self._z
+        self._add(self._z[:, :-1] - h[:, :-1], h[:, -1] - self._z[:, -1])
+        self._add(above[:, :-1], -above[:, -1] - slope[:, 0] * low)
+        self._active_rows = self._n_rows
+        self._add(h[:, :-1] - self._z[:, :-1], np.full(len(h), np.inf))
+        self._inactive_rows = self._n_rows
+        self._add(h[:, :-1], np.full(len(h), np.inf))
+        return hidden
+
+    def _effects(self, bounds: Sequence[UnitBounds], form: FloatArray) -> FloatArray:
+        """How much the relaxed margin depends on the value of each open unit."""
+        found: list[FloatArray] = []
+        for part, unstable in zip(reversed(bounds), reversed(self._open), strict=True):
+            lower, upper = part.lower[0], part.upper[0]
+            width = np.where(unstable, upper - lower, 1.0)
+            found.append(np.abs(form[unstable]) * width[unstable])
+            passes = ~part.layer.rectified | (lower >= 0)
+            form = np.where(unstable, upper / width, passes) * form
+            form = np.asarray(form @ part.layer.weight)
+        return np.concatenate([np.zeros(0), *reversed(found)])
+
+    def _add_norm(self) -> None:
+        d, n = self.n_moved, self.n_variables
+        moves = np.zeros((2 * d, n))
+        moves[:d, :d], moves[d:, :d] = np.eye(d), -np.eye(d)
+        if self._norm is Norm.L1:
+            moves[:, d : 2 * d] = np.vstack([-np.eye(d), -np.eye(d)])
+            total = np.zeros((1, n))
+            total[0, d : 2 * d], total[0, -1] = 1.0, -1.0
+            self._add(total, np.zeros(1))
+        else:
+            moves[:, -1] = -1.0
+        self._add(moves, np.zeros(2 * d))
+
+    def _build(
+        self, around: Neighbourhoods, row: int, radius: float, tolerances: Tolerances
+    ) -> None:
+        lower, upper = np.zeros(self.n_variables), np.ones(self.n_variables)
+        d = self.n_moved
+        lower[:d] = np.maximum(around.low[row] / radius, -1.0)
+        upper[:d] = np.minimum(around.high[row] / radius, 1.0)
+        self._program = LinearProgram(
+            np.concatenate(self._rows), np.concatenate(self._ends), lower, upper, tolerances
+        )
+        self._cost = np.zeros(self.n_variables)
+        self._cost[-1] = -1.0
+
+    @property
+    def _n_rows(self) -> int:
+        return sum(part.size for part in self._ends)
+
+    def _add(self, weight: FloatArray, bound: FloatArray) -> None:
+        self._rows.append(weight)
+        self._ends.append(bound)
+
+    def fix(self, fixes: Fixes) -> None:
+        """Let exactly these units be active or inactive."""
+        wanted = frozenset(fixes)
+        for unit, active in self._fixed - wanted:
+            self._program.set_bound(self._row_of(unit, active), np.inf)
+        for unit, active in wanted - self._fixed:
+            end = -self._gap(unit) if active else -self._h[unit, -1]
+            self._program.set_bound(self._row_of(unit, active), float(end))
+        self._fixed = wanted
+
+    def _row_of(self, unit: int, active: bool) -> int:
+        return (self._active_rows if active else self._inactive_rows) + unit
+
+    def _gap(self, unit: int) -> float:
+        return float(self._h[unit, -1] - self._z[unit, -1])
+
+    def touch(self, step: FloatArray) -> None:
+        """For l2, a tangent at a step."""
+        length = float(Norm.L2.length(step))
+        if self._norm is not Norm.L2 or not length > 0:
+            return
+        row = np.zeros(self.n_variables)
+        row[: self.n_moved], row[-1] = step / length, -1.0
+        self._program.add_row(row, 0.0)
+
+    def solve(self) -> FloatArray | None:
+        """The optimal variables; None where nothing is feasible, empty where undecided."""
+        found = self._program.maximise(self._cost)
+        if found.status is LinearStatus.INFEASIBLE:
+            return None
+        return found.point if found.status is LinearStatus.OPTIMAL else np.zeros(0)
+
+    def most_open(self, fixes: Fixes, point: FloatArray) -> int:
+        """The unit whose value is farthest from what it should be, -1 where all are right."""
+        free = np.ones(len(self._h), dtype=np.bool_)
+        free[[unit for unit, _ in fixes]] = False
+        if not free.any():
+            return -1
+        if point.size == 0:
+            return int(np.flatnonzero(free)[0])
+        z = self._z[:, :-1] @ point + self._z[:, -1]
+        h = self._h[:, :-1] @ point + self._h[:, -1]
+        size = self._size[:, 1] - self._size[:, 0]
+        away = np.where(free, (h - np.maximum(z, 0.0)) / size, 0.0)
+        if not away.max() > self._small:
+            return -1
+        weighted = np.where(away > self._small, away * self._weights, -1.0)
+        return int(weighted.argmax())
+
+
+def _open(part: UnitBounds) -> BoolArray:
+    found = part.layer.rectified & (part.lower[0] < 0) & (part.upper[0] > 0)
+    return np.asarray(found, dtype=np.bool_)
