@@ -7,8 +7,9 @@ program holds ``h >= z`` and ``h <= U (z - L) / (U - L)``, the triangle; once a 
 ``h <= z`` besides (active) or ``h <= 0`` (inactive). Then the program's minimum is a lower bound of
 the length, and the length itself where no unit is left.
 
-The norm: ``t >= |v_i|`` (linf), ``t >= sum a_i`` with ``a_i >= |v_i|`` (l1); for l2 tangents
-``t >= g v`` with ``|g| = 1`` at the points the program gives, which hold at every node.
+The norm: ``t >= |v_i|`` (linf), ``t >= sum a_i`` with ``a_i >= |v_i|`` (l1); for l2
+``t^2 >= sum a_i`` with ``a_i >= v_i^2``, of which the program has tangents ``a_i >= 2 g v_i - g^2``,
+at some ``g`` from the start and at the points it gives, which hold at every node.
 """
 
 from collections.abc import Sequence
@@ -26,9 +27,11 @@ from explainrelu.tolerances import Tolerances
 
 __all__ = ["Nearest", "nearest_boundary"]
 
-_TANGENTS = 5  # at one node, before it is divided instead
-_TANGENTS_OF_A_LEAF = 200
-_MARGIN_OF_L2 = 0.25  # of the gap allowed, how far a tangent may be from the length
+_TANGENTS = 2  # rounds at one node, before it is divided instead
+_TANGENTS_OF_A_LEAF = 50
+_GRID = (0.04, 0.1, 0.2, 0.4, 0.8)  # of a column's step, where it has tangents from the start
+_MARGIN_OF_L2 = 0.25  # of the gap allowed, how far the tangents may be from the length
+_LONGER = (0.0, 0.02, 0.1, 0.4)  # of the gap allowed, by which a step may be lengthened to cross
 
 Fixes = tuple[tuple[int, bool], ...]
 
@@ -151,15 +154,13 @@ class _Tree:
         self.n_nodes += 1
         program, radius = self._program, self._radius
         program.fix(fixes)
-        if self.n_nodes == 1:
-            program.touch(self._best.step / radius)
         for turn in range(_TANGENTS_OF_A_LEAF):
             point = program.solve()
             if point is None:
                 return  # no step of that length is in this part
             if point.size == 0:
                 break  # the solver gave up; the bound of the node above holds
-            bound = max(bound, radius * float(point[-1]))
+            bound = max(bound, radius * program.length(point))
             if self._beaten(bound):
                 break
             step = radius * point[: program.n_moved]
@@ -170,7 +171,7 @@ class _Tree:
                 break
             if turn >= _TANGENTS and program.most_open(fixes, point) >= 0:
                 break
-            program.touch(step / radius)
+            program.touch(point)
         unit = program.most_open(fixes, point)
         if unit < 0:
             # all units are as they are at the point: its length is the least of the node
@@ -184,7 +185,8 @@ class _Tree:
         low, high = around.low[row], around.high[row]
         if float(around.norm.length(step)) >= self._best.upper:
             return
-        for factor in (1.0, 1.0 + 0.1 * self._tolerances.distance):
+        for share in _LONGER:
+            factor = 1.0 + share * self._tolerances.distance
             tried = np.clip(factor * step, low, high)
             if around.margins(self._row, tried[None]).min() <= 0:
                 break
@@ -219,7 +221,8 @@ class _Program:
     ) -> None:
         self.n_moved = around.moved.size
         self._norm, self._small = around.norm, tolerances.feasibility
-        self._n_sums = self.n_moved if around.norm is Norm.L1 else 0
+        self._gap_allowed = tolerances.distance
+        self._n_sums = 0 if around.norm is Norm.LINF else self.n_moved
         self._open = [_open(part) for part in bounds]
         n_open = sum(int(part.sum()) for part in self._open)
         self._first = self.n_moved + self._n_sums
@@ -287,16 +290,19 @@ class _Program:
 
     def _add_norm(self) -> None:
         d, n = self.n_moved, self.n_variables
-        moves = np.zeros((2 * d, n))
-        moves[:d, :d], moves[d:, :d] = np.eye(d), -np.eye(d)
-        if self._norm is Norm.L1:
-            moves[:, d : 2 * d] = np.vstack([-np.eye(d), -np.eye(d)])
+        if self._norm is not Norm.LINF:
             total = np.zeros((1, n))
             total[0, d : 2 * d], total[0, -1] = 1.0, -1.0
             self._add(total, np.zeros(1))
-        else:
-            moves[:, -1] = -1.0
-        self._add(moves, np.zeros(2 * d))
+        for g in (*_GRID, *(-g for g in _GRID)) if self._norm is Norm.L2 else (0.5, -0.5):
+            moves, end = np.zeros((d, n)), np.zeros(d)
+            moves[:, :d] = 2.0 * g * np.eye(d)
+            if self._norm is Norm.LINF:
+                moves[:, -1] = -1.0
+            else:
+                moves[:, d : 2 * d] = -np.eye(d)
+                end[:] = g * g if self._norm is Norm.L2 else 0.0
+            self._add(moves, end)
 
     def _build(
         self, around: Neighbourhoods, row: int, radius: float, tolerances: Tolerances
@@ -335,14 +341,19 @@ class _Program:
     def _gap(self, unit: int) -> float:
         return float(self._h[unit, -1] - self._z[unit, -1])
 
-    def touch(self, step: FloatArray) -> None:
-        """For l2, a tangent at a step."""
-        length = float(Norm.L2.length(step))
-        if self._norm is not Norm.L2 or not length > 0:
-            return
-        row = np.zeros(self.n_variables)
-        row[: self.n_moved], row[-1] = step / length, -1.0
-        self._program.add_row(row, 0.0)
+    def length(self, point: FloatArray) -> float:
+        """The length that the program gives a point, a lower bound of the true one."""
+        return float(np.sqrt(max(point[-1], 0.0)) if self._norm is Norm.L2 else point[-1])
+
+    def touch(self, point: FloatArray) -> None:
+        """For l2, tangents at a point, of those columns that the program takes for too short."""
+        d = self.n_moved
+        step, square = point[:d], point[d : 2 * d]
+        room = _MARGIN_OF_L2 * self._gap_allowed / d
+        for i in np.flatnonzero(step * step - square > room * float(step @ step)).tolist():
+            row, g = np.zeros(self.n_variables), float(step[i])
+            row[i], row[d + i] = 2.0 * g, -1.0
+            self._program.add_row(row, g * g)
 
     def solve(self) -> FloatArray | None:
         """The optimal variables; None where nothing is feasible, empty where undecided."""

@@ -101,9 +101,10 @@ class LinearProgram:
         model.col_lower_, model.col_upper_ = lower, upper
         model.row_lower_, model.row_upper_ = np.full(n_rows, -np.inf), self._bound
         model.a_matrix_.format_ = self._highspy.MatrixFormat.kRowwise
-        model.a_matrix_.start_ = np.arange(n_rows + 1) * n_variables
-        model.a_matrix_.index_ = np.tile(np.arange(n_variables), n_rows)
-        model.a_matrix_.value_ = weight.ravel()
+        filled = weight != 0
+        model.a_matrix_.start_ = np.concatenate([[0], np.cumsum(filled.sum(axis=1))])
+        model.a_matrix_.index_ = np.nonzero(filled)[1]
+        model.a_matrix_.value_ = weight[filled]
         model.sense_ = self._highspy.ObjSense.kMaximize
         self._solver.passModel(model)
 
