@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
+    from explainrelu.audits.monotonicity import monotonicity
+    from explainrelu.audits.robustness import robustness
+    from explainrelu.audits.steepness import lipschitz
     from explainrelu.certificate import Certificate
     from explainrelu.explanations.agreement import compare_with_shap
     from explainrelu.explanations.explain import explain
@@ -72,13 +75,16 @@ _HOMES = {
     "identifiable_network": "rewrites.identifiable",
     "import_model": "importers.import_model",
     "largest_difference": "milp.difference",
+    "lipschitz": "audits.steepness",
     "load": "rewrites.storage",
     "max_of_shallow": "rewrites.max_of_shallow",
+    "monotonicity": "audits.monotonicity",
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
     "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
+    "robustness": "audits.robustness",
     "same_parameters": "rewrites.same_parameters",
     "save": "rewrites.storage",
     "stability": "milp.stability",
@@ -121,13 +127,16 @@ __all__ = [
     "identifiable_network",
     "import_model",
     "largest_difference",
+    "lipschitz",
     "load",
     "max_of_shallow",
+    "monotonicity",
     "observed_regions",
     "pieces_between",
     "rank_features",
     "region_upper_bounds",
     "report",
+    "robustness",
     "same_parameters",
     "save",
     "stability",

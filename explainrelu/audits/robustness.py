@@ -29,7 +29,7 @@ __all__ = ["DistanceStatus", "Robustness", "robustness"]
 
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _METHODS = ("auto", "bounds")
-_ACROSS = (0.0, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7)
+_ACROSS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.3)  # of the gap allowed
 
 
 class DistanceStatus(StrEnum):
@@ -316,7 +316,7 @@ def robustness(
     --------
     >>> from explainrelu.network.network import ReluNetwork
     >>> network = ReluNetwork.from_weights([[[1.0, 1.0]], [[1.0]]], [[0.0], [-1.0]])
-    >>> found = robustness(network, [[3.0, 0.0], [0.5, 0.0]], threshold=0.0)
+    >>> found = robustness(network, [[3.0, 0.0], [0.5, 0.0]], threshold=0.0, max_distance=9)
     >>> found.upper.round(6), found.status.tolist()
     (array([1.  , 0.25]), ['exact', 'exact'])
     """
@@ -450,7 +450,7 @@ def _record(
     tolerances: Tolerances,
 ) -> Robustness:
     reached = np.array([np.isfinite(nearest.upper) for nearest in found], dtype=np.bool_)
-    steps = _just_across(around, np.array([nearest.step for nearest in found]), reached)
+    steps = _just_across(around, np.array([n.step for n in found]), reached, tolerances)
     rows = np.arange(len(around))
     margins = around.margins(rows, steps)
     upper = np.where(reached, around.norm.length(steps), np.inf)
@@ -473,15 +473,21 @@ def _record(
     )
 
 
-def _just_across(around: Neighbourhoods, steps: FloatArray, reached: BoolArray) -> FloatArray:
-    """Each step made longer by a hair, where that takes it across the boundary indeed."""
+def _just_across(
+    around: Neighbourhoods, steps: FloatArray, reached: BoolArray, tolerances: Tolerances
+) -> FloatArray:
+    """Each step made longer by a hair, where that takes it so far across the boundary that the
+    model itself sees the other class, whose scores may differ by its own rounding."""
     found, left = np.where(reached[:, None], steps, 0.0), np.flatnonzero(reached)
-    for more in _ACROSS:
-        tried = np.clip((1.0 + more) * steps[left], around.low[left], around.high[left])
-        classes = around.decision.classes_of(around.at(left, tried))
-        crossed = classes != around.own[left]
-        found[left[crossed]] = tried[crossed]
-        left = left[~crossed]
+    for share in _ACROSS:
         if not left.size:
             break
+        longer = (1.0 + share * tolerances.distance) * steps[left]
+        tried = np.clip(longer, around.low[left], around.high[left])
+        points = around.at(left, tried)
+        size = np.abs(around.decision.network.forward(points)).max(axis=1)
+        margin = around.decision.margins(points, around.own[left]).min(axis=1)
+        crossed = margin <= -tolerances.agreement * np.maximum(1.0, size)
+        found[left[crossed]] = tried[crossed]
+        left = left[~crossed]
     return found
