@@ -158,7 +158,7 @@ def nearest_on_forms(
         middle = 0.5 * (low_t + high_t)
         reached = -(np.clip(middle[:, None] * down, low, high) * slopes).sum(axis=1) >= wanted
         low_t, high_t = np.where(reached, low_t, middle), np.where(reached, middle, high_t)
-    return np.clip(high_t[:, None] * down, low, high)
+    return np.asarray(np.clip(high_t[:, None] * down, low, high))
 
 
 def _along_few_columns(

@@ -33,7 +33,7 @@ class Decision:
 
     def classes_of(self, points: FloatArray) -> IntArray:
         """The class of each encoded point, as a position: (n_samples,)."""
-        return self.network.forward(points).argmax(axis=1).astype(np.int64)
+        return np.asarray(self.network.forward(points).argmax(axis=1), dtype=np.int64)
 
     def margins(self, points: FloatArray, own: IntArray) -> FloatArray:
         """How far the score of a class lies above that of every other one.
@@ -75,7 +75,7 @@ def decision_of(network: ReluNetwork, output: Any, threshold: Any) -> Decision:
             "scores: the decision is then whether the score lies above it."
         )
     limit = 0.0 if threshold is None else threshold
-    if not isinstance(limit, Real) or isinstance(limit, bool) or not np.isfinite(float(limit)):
+    if isinstance(limit, bool) or not isinstance(limit, Real) or not np.isfinite(float(limit)):
         raise ArgumentError(f"threshold must be a finite number, got {threshold!r}.")
     view = network.outputs.view(output)
     if len(view) != 1:

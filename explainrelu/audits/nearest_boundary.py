@@ -8,8 +8,9 @@ program holds ``h >= z`` and ``h <= U (z - L) / (U - L)``, the triangle; once a 
 the length, and the length itself where no unit is left.
 
 The norm: ``t >= |v_i|`` (linf), ``t >= sum a_i`` with ``a_i >= |v_i|`` (l1); for l2
-``t^2 >= sum a_i`` with ``a_i >= v_i^2``, of which the program has tangents ``a_i >= 2 g v_i - g^2``,
-at some ``g`` from the start and at the points it gives, which hold at every node.
+``t^2 >= sum a_i`` with ``a_i >= v_i^2``, of which the program has tangents
+``a_i >= 2 g v_i - g^2``, at some ``g`` from the start and at the points it gives. They hold at
+every node.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from time import monotonic
 
 import numpy as np
 
-from explainrelu.arrays import BoolArray, FloatArray, IntArray, dense
+from explainrelu.arrays import BoolArray, FloatArray
 from explainrelu.audits.neighbourhoods import Neighbourhoods, UnitBounds
 from explainrelu.audits.norms import Norm
 from explainrelu.geometry.linear_program import LinearProgram, LinearStatus
@@ -152,32 +153,40 @@ class _Tree:
         self, fixes: Fixes, bound: float, heap: list[tuple[float, int, Fixes, int]], count: int
     ) -> None:
         self.n_nodes += 1
-        program, radius = self._program, self._radius
-        program.fix(fixes)
-        for turn in range(_TANGENTS_OF_A_LEAF):
+        self._program.fix(fixes)
+        bound, point = self._solved(fixes, bound)
+        if point is None:
+            return  # no step of that length is in this part
+        unit = self._program.most_open(fixes, point)
+        if unit < 0:
+            # all units are as they are at the point: its length is the least of the node
+            self._leaf = min(self._leaf, bound)
+        else:
+            heappush(heap, (bound, count, fixes, unit))
+
+    def _solved(self, fixes: Fixes, bound: float) -> tuple[float, FloatArray | None]:
+        """A lower bound of the length in a node, and where the program has it; None if nowhere."""
+        program, radius, turn = self._program, self._radius, 0
+        while True:
             point = program.solve()
             if point is None:
-                return  # no step of that length is in this part
-            if point.size == 0:
-                break  # the solver gave up; the bound of the node above holds
+                return np.inf, None
+            if point.size == 0:  # the solver gave up; the bound of the node above holds
+                return bound, point
             bound = max(bound, radius * program.length(point))
             if self._beaten(bound):
-                break
+                return bound, point
             step = radius * point[: program.n_moved]
             self._take(step)
             length = float(self._around.norm.length(step))
             room = _MARGIN_OF_L2 * self._tolerances.distance * length
             if self._around.norm is not Norm.L2 or length <= bound + room:
-                break
-            if turn >= _TANGENTS and program.most_open(fixes, point) >= 0:
-                break
+                return bound, point
+            most = _TANGENTS if program.most_open(fixes, point) >= 0 else _TANGENTS_OF_A_LEAF
+            turn += 1
+            if turn > most:
+                return bound, point
             program.touch(point)
-        unit = program.most_open(fixes, point)
-        if unit < 0:
-            # all units are as they are at the point: its length is the least of the node
-            self._leaf = min(self._leaf, bound)
-            return
-        heappush(heap, (bound, count, fixes, unit))
 
     def _take(self, step: FloatArray) -> None:
         """Keep a step that reaches the boundary and is shorter than the best."""

@@ -155,13 +155,15 @@ class Neighbourhoods:
             form = flat.reshape(*form.shape[:2], -1)
         here = np.matmul(form, self.points[rows][:, :, None])[:, :, 0] + constant
         steps = form[:, :, self.moved] * self.scale
-        return np.maximum(best, here + self._least_over_steps(rows, radius, steps))
+        return np.asarray(np.maximum(best, here + self._least_over_steps(rows, radius, steps)))
 
     def _least_over_steps(
         self, rows: IntArray, radius: FloatArray, slopes: FloatArray
     ) -> FloatArray:
-        """The least of ``slopes @ s`` over the steps of each row; a bound where a norm and a
-        domain both limit them."""
+        """The least of ``slopes @ s`` over the steps of each row.
+
+        A lower bound of it where a norm other than the largest step and a domain both limit them.
+        """
         low = np.maximum(self.low[rows], -radius[:, None])
         high = np.minimum(self.high[rows], radius[:, None])
         found = _summed(np.maximum(slopes, 0.0), low) + _summed(np.minimum(slopes, 0.0), high)

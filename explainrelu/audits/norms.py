@@ -176,7 +176,7 @@ def _named_sizes(names: tuple[str, ...], scale: Mapping[Any, Any]) -> dict[str, 
             "it, or name the columns that may move in features."
         )
     for name, size in sizes.items():
-        if not isinstance(size, Real) or isinstance(size, bool) or not 0 < float(size) < np.inf:
+        if isinstance(size, bool) or not isinstance(size, Real) or not 0 < float(size) < np.inf:
             raise ArgumentError(
                 f"scale must be a positive number for each column, got {size!r} for {name!r}."
             )

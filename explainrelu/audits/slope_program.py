@@ -65,9 +65,7 @@ class SlopeProgram:
         variable, constant = self._slopes[i]
         if variable is None:
             return sign * constant, np.zeros(0)
-        found = self._program.maximise(
-            {variable: sign}, target=target, time_limit=time_limit
-        )
+        found = self._program.maximise({variable: sign}, target=target, time_limit=time_limit)
         if found.status is SolveStatus.INFEASIBLE:  # which a network never is
             return np.inf, np.zeros(0)
         if not found.point.size:

@@ -67,9 +67,7 @@ def _diagonal(
     return least[:, None, :].astype(np.float64), most[:, None, :].astype(np.float64)
 
 
-def _through(
-    weight: Matrix, lower: FloatArray, upper: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _through(weight: Matrix, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, FloatArray]:
     size = magnitudes(weight)
     middle, half = 0.5 * (lower + upper), 0.5 * (upper - lower)
     shape = (*lower.shape[:2], weight.shape[1])
@@ -83,9 +81,7 @@ def slopes_at(network: ReluNetwork, score: AffineMap, points: FloatArray) -> Flo
     return affine_maps(network, activation_patterns(network, points), score)[0]
 
 
-def negligible_slopes(
-    network: ReluNetwork, score: AffineMap, tolerances: Tolerances
-) -> FloatArray:
+def negligible_slopes(network: ReluNetwork, score: AffineMap, tolerances: Tolerances) -> FloatArray:
     """What rounding may have made of a slope that is zero: (n_scores, n_inputs)."""
     size = np.abs(score.weight)
     for layer in reversed(network.layers):

@@ -23,6 +23,7 @@ from explainrelu.network.patterns import activation_patterns, pattern_keys, regi
 from explainrelu.network.schema import InputSchema
 from explainrelu.regions.enumeration import enumerate_regions
 from explainrelu.regions.observed import check_domain
+from explainrelu.regions.search.run import Limits
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["Steepest", "lipschitz"]
@@ -108,9 +109,7 @@ class Steepest:
             For a score that is none.
         """
         if output is not None and output not in self.outputs:
-            raise ArgumentError(
-                f"output must be one of {', '.join(self.outputs)}, got {output!r}."
-            )
+            raise ArgumentError(f"output must be one of {', '.join(self.outputs)}, got {output!r}.")
         return self.schema.decode(self.pairs[0 if output is None else self.outputs.index(output)])
 
 
@@ -157,8 +156,8 @@ def lipschitz(
     Returns
     -------
     Steepest
-        ``lower`` is attained by the pair of rows, ``upper`` holds for all; equal where ``exactness``
-        is ``exact``.
+        ``lower`` is attained by the pair of rows, ``upper`` holds for all; equal up to rounding
+        where ``exactness`` is ``exact``.
 
     Raises
     ------
@@ -186,6 +185,7 @@ def lipschitz(
     """
     measure = checked_norm(norm)
     check_time_limit(time_limit)
+    Limits(max_regions)  # which refuses what is no limit
     network = import_model(model)
     schema, view = network.schema, network.outputs.view(output)
     check_domain(domain, network.n_inputs, schema)
