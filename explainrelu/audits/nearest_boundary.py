@@ -4,7 +4,7 @@ Legend: a step ``s`` of the row is written ``s = R v`` with ``|v| <= 1`` and ``R
 best step known. The variables are ``v``, for each unit that the bounds leave open its value
 ``h = U e`` with ``e`` from 0 to 1, and the length ``t``. Of such a unit with ``L <= z <= U`` the
 program holds ``h >= z`` and ``h <= U (z - L) / (U - L)``, the triangle; once a node fixes it,
-``h <= z`` besides (active) or ``h <= 0`` (inactive). Then the program's minimum is a lower bound of
+``h = z`` (active) or ``h = 0`` (inactive). Then the program's minimum is a lower bound of
 the length, and the length itself where no unit is left.
 
 The norm: ``t >= |v_i|`` (linf), ``t >= sum a_i`` with ``a_i >= |v_i|`` (l1); for l2
@@ -28,9 +28,11 @@ from explainrelu.tolerances import Tolerances
 
 __all__ = ["Nearest", "nearest_boundary"]
 
+_STAGES = (0.25, 0.5, 1.0)  # of the way from the lower bound to the upper one, searched one by one
 _TANGENTS = 2  # rounds at one node, before it is divided instead
 _TANGENTS_OF_A_LEAF = 50
-_GRID = (0.04, 0.1, 0.2, 0.4, 0.8)  # of a column's step, where it has tangents from the start
+_GRID = (0.05, 0.1, 0.18, 0.3, 0.5, 0.8)  # of a column's step, where it has tangents from the start
+_COARSE = 0.02  # of the squared length, what tangents may lack before units are all right
 _MARGIN_OF_L2 = 0.25  # of the gap allowed, how far the tangents may be from the length
 _LONGER = (0.0, 0.02, 0.1, 0.4)  # of the gap allowed, by which a step may be lengthened to cross
 
@@ -88,21 +90,39 @@ def nearest_boundary(
     Best bound first. Exponential in the number of open units in the worst case; each node is one
     linear program warm from the last.
     """
-    rows = np.array([row])
-    best, lower_of = known, []
-    radius = min(known.upper, most)
-    bounds = around.unit_bounds(rows, np.array([radius]))
-    margins = around.least_margins(rows, np.array([radius]), bounds)[0]
-    n_nodes = 0
+    best, lower, n_nodes = known, known.lower, 0
+    for share in _STAGES:
+        end = min(best.upper, most)
+        radius = lower + share * (end - lower)
+        if end - lower <= tolerances.distance * end:
+            break
+        reached, best, n_more = _within(around, row, best, radius, deadline, tolerances)
+        lower, n_nodes = max(lower, reached), n_nodes + n_more
+        if reached < min(radius, best.upper) * (1.0 - tolerances.distance):
+            break  # the time is up
+    return Nearest(min(lower, best.upper), best.upper, best.step, n_nodes)
+
+
+def _within(
+    around: Neighbourhoods,
+    row: int,
+    best: Nearest,
+    radius: float,
+    deadline: float | None,
+    tolerances: Tolerances,
+) -> tuple[float, Nearest, int]:
+    """A lower bound of the distance up to a radius, the best step by now, and nodes."""
+    rows, size = np.array([row]), np.array([radius])
+    bounds = around.unit_bounds(rows, size)
+    margins = around.least_margins(rows, size, bounds)[0]
+    lower, n_nodes = radius, 0
     for k in np.argsort(margins).tolist():
         if not margins[k] <= 0:  # this class cannot lead within the radius
             continue
         search = _Tree(around, row, k, best, radius, bounds, tolerances)
-        lower, best = search.run(deadline)
-        n_nodes += search.n_nodes
-        lower_of.append(lower)
-    lower = max(known.lower, min([radius, *lower_of]))
-    return Nearest(min(lower, best.upper), best.upper, best.step, n_nodes)
+        reached, best = search.run(deadline)
+        lower, n_nodes = min(lower, reached), n_nodes + search.n_nodes
+    return lower, best, n_nodes
 
 
 class _Tree:
@@ -182,11 +202,13 @@ class _Tree:
             room = _MARGIN_OF_L2 * self._tolerances.distance * length
             if self._around.norm is not Norm.L2 or length <= bound + room:
                 return bound, point
-            most = _TANGENTS if program.most_open(fixes, point) >= 0 else _TANGENTS_OF_A_LEAF
+            open_ = program.most_open(fixes, point) >= 0
+            room = _COARSE if open_ else _MARGIN_OF_L2 * self._tolerances.distance
             turn += 1
-            if turn > most:
+            if turn > (_TANGENTS if open_ else _TANGENTS_OF_A_LEAF):
                 return bound, point
-            program.touch(point)
+            if not program.touch(point, room):
+                return bound, point
 
     def _take(self, step: FloatArray) -> None:
         """Keep a step that reaches the boundary and is shorter than the best."""
@@ -230,7 +252,6 @@ class _Program:
     ) -> None:
         self.n_moved = around.moved.size
         self._norm, self._small = around.norm, tolerances.feasibility
-        self._gap_allowed = tolerances.distance
         self._n_sums = 0 if around.norm is Norm.LINF else self.n_moved
         self._open = [_open(part) for part in bounds]
         n_open = sum(int(part.sum()) for part in self._open)
@@ -279,10 +300,6 @@ class _Program:
         above = h - slope * self._z
         self._add(self._z[:, :-1] - h[:, :-1], h[:, -1] - self._z[:, -1])
         self._add(above[:, :-1], -above[:, -1] - slope[:, 0] * low)
-        self._active_rows = self._n_rows
-        self._add(h[:, :-1] - self._z[:, :-1], np.full(len(h), np.inf))
-        self._inactive_rows = self._n_rows
-        self._add(h[:, :-1], np.full(len(h), np.inf))
         return hidden
 
     def _effects(self, bounds: Sequence[UnitBounds], form: FloatArray) -> FloatArray:
@@ -326,10 +343,6 @@ class _Program:
         self._cost = np.zeros(self.n_variables)
         self._cost[-1] = -1.0
 
-    @property
-    def _n_rows(self) -> int:
-        return sum(part.size for part in self._ends)
-
     def _add(self, weight: FloatArray, bound: FloatArray) -> None:
         self._rows.append(weight)
         self._ends.append(bound)
@@ -338,31 +351,36 @@ class _Program:
         """Let exactly these units be active or inactive."""
         wanted = frozenset(fixes)
         for unit, active in self._fixed - wanted:
-            self._program.set_bound(self._row_of(unit, active), np.inf)
+            self._hold(unit, active, hold=False)
         for unit, active in wanted - self._fixed:
-            end = -self._gap(unit) if active else -self._h[unit, -1]
-            self._program.set_bound(self._row_of(unit, active), float(end))
+            self._hold(unit, active, hold=True)
         self._fixed = wanted
 
-    def _row_of(self, unit: int, active: bool) -> int:
-        return (self._active_rows if active else self._inactive_rows) + unit
-
-    def _gap(self, unit: int) -> float:
-        return float(self._h[unit, -1] - self._z[unit, -1])
+    def _hold(self, unit: int, active: bool, *, hold: bool) -> None:
+        """``h = z`` of a unit that is active, ``h = 0`` of one that is not; or neither again."""
+        if active:
+            self._program.set_equal(unit, hold)  # the first rows are h >= z, one a unit
+        else:
+            self._program.set_limits(self._first + unit, 0.0, 0.0 if hold else 1.0)
 
     def length(self, point: FloatArray) -> float:
         """The length that the program gives a point, a lower bound of the true one."""
         return float(np.sqrt(max(point[-1], 0.0)) if self._norm is Norm.L2 else point[-1])
 
-    def touch(self, point: FloatArray) -> None:
-        """For l2, tangents at a point, of those columns that the program takes for too short."""
+    def touch(self, point: FloatArray, room: float) -> bool:
+        """For l2, tangents at a point, where the program takes columns for shorter than they are.
+
+        Those that lack more than their part of ``room``, a share of the squared length; False
+        where there is none.
+        """
         d = self.n_moved
         step, square = point[:d], point[d : 2 * d]
-        room = _MARGIN_OF_L2 * self._gap_allowed / d
-        for i in np.flatnonzero(step * step - square > room * float(step @ step)).tolist():
+        short = np.flatnonzero(step * step - square > room / d * float(step @ step))
+        for i in short.tolist():
             row, g = np.zeros(self.n_variables), float(step[i])
             row[i], row[d + i] = 2.0 * g, -1.0
             self._program.add_row(row, g * g)
+        return bool(short.size)
 
     def solve(self) -> FloatArray | None:
         """The optimal variables; None where nothing is feasible, empty where undecided."""

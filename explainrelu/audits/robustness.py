@@ -40,7 +40,7 @@ def robustness(
     threshold: float | None = None,
     method: str = "auto",
     max_distance: float | None = None,
-    time_limit: float | None = 10.0,
+    time_limit: float | None = 5.0,
     n_jobs: int | None = 1,
     tolerances: Tolerances = DEFAULT_TOLERANCES,
 ) -> Robustness:
@@ -101,7 +101,7 @@ def robustness(
 
     Notes
     -----
-    Exact up to the linear solver's tolerances and ``tolerances.distance``. A step found by
+    Exact up to float64 rounding, the linear solver's tolerances and ``tolerances.distance``. A step
     following the linear pieces bounds the distance from above, back-substitution over balls from
     below. Between the two, units that may switch within the shorter ball are branched on, best
     bound first, each node being a linear program; for ``l2`` with tangents of the ball. Cost:

@@ -142,6 +142,15 @@ class LinearProgram:
         """Put the right-hand side of one row back as it was given."""
         self.set_bound(row, float(self._bound[row] * self._row_scale[row]))
 
+    def set_equal(self, row: int, equal: bool) -> None:
+        """Whether one row holds with equality, ``weight @ x = bound``."""
+        lower = self._current[row] if equal else -np.inf
+        self._solver.changeRowBounds(row, lower, self._current[row])
+
+    def set_limits(self, variable: int, lower: float, upper: float) -> None:
+        """Change the bounds of one variable."""
+        self._solver.changeColBounds(variable, lower, upper)
+
     def add_row(self, weight: FloatArray, bound: float) -> None:
         """One more row ``weight @ x <= bound``, behind the others."""
         _require_numbers(weight, np.array([bound]))

@@ -54,6 +54,7 @@ def _least_step(weight: np.ndarray, bound: np.ndarray, norm: str) -> float:
         A_ub=rows,
         b_ub=np.r_[bound, np.zeros(2 * n)],
         bounds=[(None, None)] * n + [(0, None)] * n_sizes,
+        options={"primal_feasibility_tolerance": 1e-10},
     )
     return float(found.fun) if found.status == 0 else np.inf
 

@@ -31,6 +31,17 @@ def multiclass(network: ReluNetwork) -> ReluNetwork:
     return replace(network, outputs=outputs)
 
 
+def sixteenths(network: ReluNetwork) -> ReluNetwork:
+    """The network with its numbers rounded, none too small for the solver of the brute force."""
+
+    def rounded(part):
+        numbers = {"weight": np.round(part.weight * 16) / 16, "bias": np.round(part.bias * 16) / 16}
+        return replace(part, **numbers)
+
+    layers = tuple(rounded(layer) for layer in network.layers)
+    return replace(network, layers=layers, output=rounded(network.output))
+
+
 @st.composite
 def questions(draw: st.DrawFn, integer: bool = False):
     network = draw(
@@ -40,10 +51,12 @@ def questions(draw: st.DrawFn, integer: bool = False):
     )
     threshold = None
     if network.n_outputs == 1:
-        threshold = draw(strategies.numbers(integer=integer))
+        threshold = round(16 * draw(strategies.numbers(integer=integer))) / 16
     else:
         network = multiclass(network)
     points = draw(strategies.points(network.n_inputs, integer=integer, max_points=2))
+    if not integer:
+        network, points = sixteenths(network), np.round(points * 16) / 16
     return network, threshold, points, draw(st.sampled_from(NORMS))
 
 
