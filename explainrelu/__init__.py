@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from explainrelu.audits.fairness.fairness import fairness
     from explainrelu.audits.fairness.individual import individual_fairness
     from explainrelu.audits.model_difference import compare_models
+    from explainrelu.audits.monotonicity import monotonicity
     from explainrelu.audits.properties import verify_property
+    from explainrelu.audits.robustness import robustness
+    from explainrelu.audits.steepness import lipschitz
     from explainrelu.audits.verification.constraints import LinearConstraint, OutputConstraints
     from explainrelu.audits.verification.vnnlib import read_vnnlib
     from explainrelu.certificate import Certificate
@@ -107,8 +110,10 @@ _HOMES = {
     "individual_fairness": "audits.fairness.individual",
     "integrated_gradients": "explanations.integrated_gradients",
     "largest_difference": "milp.difference",
+    "lipschitz": "audits.steepness",
     "load": "rewrites.storage",
     "max_of_shallow": "rewrites.max_of_shallow",
+    "monotonicity": "audits.monotonicity",
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
@@ -116,6 +121,7 @@ _HOMES = {
     "region_diagnostics": "explanations.diagnostics",
     "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
+    "robustness": "audits.robustness",
     "same_parameters": "rewrites.same_parameters",
     "save": "rewrites.storage",
     "stability": "milp.stability",
@@ -175,8 +181,10 @@ __all__ = [
     "individual_fairness",
     "integrated_gradients",
     "largest_difference",
+    "lipschitz",
     "load",
     "max_of_shallow",
+    "monotonicity",
     "observed_regions",
     "pieces_between",
     "rank_features",
@@ -184,6 +192,7 @@ __all__ = [
     "region_diagnostics",
     "region_upper_bounds",
     "report",
+    "robustness",
     "same_parameters",
     "save",
     "stability",
