@@ -1,0 +1,175 @@
+"""Changes that reach the target, found without proof: the nearer, the smaller the search."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+
+import numpy as np
+
+from explainrelu.arrays import FloatArray
+from explainrelu.audits.recourse.distance import Distance
+from explainrelu.audits.recourse.moves import MoveSpace
+from explainrelu.audits.recourse.target import Target
+from explainrelu.milp.climbing import climbed
+from explainrelu.network.network import ReluNetwork
+
+__all__ = ["Candidate", "best_candidate"]
+
+_SHARES = np.linspace(0.0, 1.0, 33)[1:]  # of the way to a row that reaches the target
+_NEAREST = 64  # rows of the target that are walked to
+_SAMPLES = 128
+_ALONG = 41  # places along the range of a single column
+_KEPT = 4  # candidates that are drawn in
+_ROUNDS = 60
+_HELD = 24  # ways to hold a column of each excluded set
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A row of the moves that reaches the target.
+
+    Attributes
+    ----------
+    point : (n_inputs,)
+    distance
+        From the row.
+    """
+
+    point: FloatArray
+    distance: float
+
+
+def best_candidate(
+    scored: ReluNetwork,
+    moves: MoveSpace,
+    distance: Distance,
+    target: Target,
+    room: float,
+    *,
+    excluded: Sequence[frozenset[int]],
+    known: FloatArray,
+    rng: np.random.Generator,
+) -> Candidate | None:
+    """The nearest of some rows that reach the target; None where none was found.
+
+    Parameters
+    ----------
+    scored
+        The network of the target's scores.
+    excluded
+        Sets of columns of which not all may change.
+    known : (n_known, n_inputs)
+        Encoded rows that may reach the target.
+
+    Notes
+    -----
+    Walks from the row towards known rows, and towards rows that climbing finds; draws the
+    nearest in by taking back a column, or half of its change, while the target is still
+    reached. Nothing is claimed of what it finds but that it is a row of the moves that reaches
+    the target. Cost: some thousand forward passes.
+    """
+    found: Candidate | None = None
+    for columns in islice(product(*map(sorted, excluded)), _HELD):
+        space = moves.holding(columns) if columns else moves
+        if space is None:
+            continue
+        search = _Search(scored, space, distance, target, room)
+        for start in search.starts(known, rng):
+            drawn = search.drawn_in(start)
+            if found is None or drawn.distance < found.distance:
+                found = drawn
+    return found
+
+
+class _Search:
+    """Candidates of one space."""
+
+    def __init__(
+        self,
+        scored: ReluNetwork,
+        moves: MoveSpace,
+        distance: Distance,
+        target: Target,
+        room: float,
+    ) -> None:
+        self._scored, self._moves, self._distance = scored, moves, distance
+        self._target, self._room = target, room
+        self._columns = [int(i) for i in np.flatnonzero(moves.movable)]
+
+    def starts(self, known: FloatArray, rng: np.random.Generator) -> list[Candidate]:
+        """The nearest rows on the ways to known and climbed rows."""
+        moves = self._moves
+        ends = moves.snapped(np.vstack([known, self._climbed(rng), self._single()]))
+        reached = self._reached(ends)
+        ends, away = ends[reached], self._distance.of(moves, ends[reached])
+        ends = ends[np.argsort(away, kind="stable")[:_NEAREST]]
+        if not len(ends):
+            return []
+        tried = [ends]
+        for levels in (ends, np.broadcast_to(moves.query, ends.shape)):
+            ways = moves.query + _SHARES[:, None, None] * (ends - moves.query)
+            for choice in moves.rows.choices:
+                ways[:, :, choice.inputs] = levels[:, choice.inputs]
+            tried.append(moves.snapped(ways.reshape(-1, moves.query.size)))
+        points = np.vstack(tried)
+        points = points[self._reached(points)]
+        away = self._distance.of(moves, points)
+        order = np.argsort(away, kind="stable")[:_KEPT]
+        return [Candidate(points[i], float(away[i])) for i in order]
+
+    def drawn_in(self, start: Candidate) -> Candidate:
+        """The candidate with changes taken back while the target is reached."""
+        best = start
+        for _ in range(_ROUNDS):
+            tried = self._taken_back(best.point)
+            if not len(tried):
+                return best
+            tried = tried[self._reached(tried)]
+            away = self._distance.of(self._moves, tried)
+            if not away.size or not away.min() < best.distance:
+                return best
+            best = Candidate(tried[int(away.argmin())], float(away.min()))
+        return best
+
+    def _taken_back(self, point: FloatArray) -> FloatArray:
+        """One row a column that is changed and a share of its change that is kept."""
+        changed = self._moves.changed(point[None])[0]
+        rows = []
+        for i in self._columns:
+            if changed[i]:
+                part = self._moves.part(i)
+                for kept in (0.0, 0.5, 0.9):
+                    row = point.copy()
+                    own = self._moves.query[part]
+                    row[part] = own + kept * (point[part] - own)
+                    rows.append(row)
+        if not rows:
+            return np.zeros((0, point.size))
+        return self._moves.snapped(np.array(rows))
+
+    def _climbed(self, rng: np.random.Generator) -> FloatArray:
+        """Rows where each score is far on its good side."""
+        rows, scored = self._moves.rows, self._scored
+        starts = np.vstack([self._moves.query, rows.sample(_SAMPLES, rng)])
+        weight, bias = scored.output.weight, scored.output.bias
+        signs = np.where(np.isfinite(self._target.lower), 1.0, -1.0)
+        ends, _ = climbed(scored.layers, rows, signs[:, None] * weight, signs * bias, starts)
+        return np.vstack([ends, starts])
+
+    def _single(self) -> FloatArray:
+        """Rows with one column changed: to each of its levels, and along its range."""
+        moves, rows = self._moves, []
+        shares = np.linspace(0.0, 1.0, _ALONG)
+        ends = {c.inputs.start: c for c in moves.rows.choices}
+        for i in self._columns:
+            part = moves.part(i)
+            choice = ends.get(part.start)
+            low, high = moves.box.lower[part], moves.box.upper[part]
+            values = low + shares[:, None] * (high - low) if choice is None else choice.values
+            found = np.tile(moves.query, (values.shape[0], 1))
+            found[:, part] = values
+            rows.append(found)
+        return np.vstack(rows) if rows else moves.query[None]
+
+    def _reached(self, points: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        return self._target.reached(self._scored.forward(points), self._room)
