@@ -1,7 +1,7 @@
 """Changes that reach the target, found without proof: the nearer, the smaller the search."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, product
 
 import numpy as np
@@ -9,9 +9,12 @@ import numpy as np
 from explainrelu.arrays import FloatArray
 from explainrelu.audits.recourse.distance import Distance
 from explainrelu.audits.recourse.moves import MoveSpace
+from explainrelu.audits.recourse.stepping import least_step
 from explainrelu.audits.recourse.target import Target
 from explainrelu.milp.climbing import climbed
-from explainrelu.network.network import ReluNetwork
+from explainrelu.network.network import AffineMap, ReluNetwork
+from explainrelu.network.outputs import OutputSchema
+from explainrelu.network.patterns import activation_patterns, affine_maps
 
 __all__ = ["Candidate", "best_candidate"]
 
@@ -19,7 +22,9 @@ _SHARES = np.linspace(0.0, 1.0, 33)[1:]  # of the way to a row that reaches the 
 _NEAREST = 64  # rows of the target that are walked to
 _SAMPLES = 128
 _ALONG = 41  # places along the range of a single column
-_KEPT = 4  # candidates that are drawn in
+_STEPS = 40
+_LENGTHS = np.array([1.0, 1.0 + 1e-6, 1.0 + 1e-3, 1.01, 1.05, 1.2, 1.5, 2.0])
+_KEPT = 6  # candidates that are drawn in
 _ROUNDS = 60
 _HELD = 24  # ways to hold a column of each excluded set
 
@@ -75,7 +80,7 @@ def best_candidate(
             continue
         search = _Search(scored, space, distance, target, room)
         for start in search.starts(known, rng):
-            drawn = search.drawn_in(start)
+            drawn = search.drawn_in(search.stepped(start))
             if found is None or drawn.distance < found.distance:
                 found = drawn
     return found
@@ -94,6 +99,9 @@ class _Search:
     ) -> None:
         self._scored, self._moves, self._distance = scored, moves, distance
         self._target, self._room = target, room
+        self._amounts = np.ones(moves.query.size, dtype=np.bool_)
+        for choice in moves.rows.choices:
+            self._amounts[choice.inputs] = False
         self._columns = [int(i) for i in np.flatnonzero(moves.movable)]
 
     def starts(self, known: FloatArray, rng: np.random.Generator) -> list[Candidate]:
@@ -130,6 +138,49 @@ class _Search:
                 return best
             best = Candidate(tried[int(away.argmin())], float(away.min()))
         return best
+
+    def stepped(self, start: Candidate) -> Candidate:
+        """The candidate moved to the boundary's nearest point by the formulas on the way."""
+        best, at, moves = start, start.point, self._moves
+        for _ in range(_STEPS):
+            step = self._step(at)
+            origin = moves.query + (at - moves.query) * ~self._amounts
+            tried = moves.snapped(origin + _LENGTHS[:, None] * step)
+            reached = tried[self._reached(tried)]
+            away = self._distance.of(moves, reached)
+            if away.size and away.min() < best.distance:
+                best = Candidate(reached[int(away.argmin())], float(away.min()))
+            ahead = moves.snapped((origin + step)[None])[0]
+            if np.allclose(ahead, at, rtol=1e-9, atol=0.0):
+                break
+            at = 0.5 * (at + ahead) if len(reached) == 0 else ahead
+        return best
+
+    def _step(self, at: FloatArray) -> FloatArray:
+        """The least change of amounts that reaches the worst score by the formula at a point."""
+        moves, target = self._moves, self._target
+        scores = self._scored.forward(at[None])[0]
+        low = np.where(np.isfinite(target.lower), target.lower + self._room - scores, -np.inf)
+        high = np.where(np.isfinite(target.upper), scores - target.upper + self._room, -np.inf)
+        k = int(np.maximum(low, high).argmax())
+        sign = 1.0 if low[k] >= high[k] else -1.0
+        slope = sign * self._slope(at, k) * self._amounts
+        origin = moves.query + (at - moves.query) * ~self._amounts
+        needed = max(low[k], high[k]) - float(slope @ (origin - at))
+        weights = self._distance.weights[moves.schema.input_columns]
+        lower = np.minimum(moves.box.lower - moves.query, 0.0)
+        upper = np.maximum(moves.box.upper - moves.query, 0.0)
+        return least_step(slope, needed, weights, lower, upper, self._distance.norm)
+
+    def _slope(self, at: FloatArray, k: int) -> FloatArray:
+        """The gradient of a score at a point: (n_inputs,)."""
+        one = replace(
+            self._scored,
+            output=AffineMap(self._scored.output.weight[[k]], self._scored.output.bias[[k]]),
+            outputs=OutputSchema.numbered(1),
+        )
+        weight, _ = affine_maps(one, activation_patterns(one, at[None]), one.output)
+        return np.asarray(weight[0, 0], dtype=np.float64)
 
     def _taken_back(self, point: FloatArray) -> FloatArray:
         """One row a column that is changed and a share of its change that is kept."""
