@@ -151,7 +151,9 @@ class Actionability:
 def _names(what: str, names: Any) -> tuple[str, ...]:
     if isinstance(names, str) or not isinstance(names, (Sequence, set, frozenset)):
         raise InputTypeError(f"{what} must be a list of columns, got {names!r}. Write [{names!r}].")
-    return tuple(str(name) for name in (sorted(names) if isinstance(names, (set, frozenset)) else names))
+    return tuple(
+        str(name) for name in (sorted(names) if isinstance(names, (set, frozenset)) else names)
+    )
 
 
 def _mapping(what: str, values: Any) -> Mapping[Any, Any]:
@@ -166,7 +168,7 @@ def _numbers(what: str, values: Any) -> Mapping[str, float | None]:
         if value is None and what == "step":
             found[str(name)] = None
             continue
-        if not isinstance(value, Real) or isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, Real):
             raise InputTypeError(f"{what} of {name!r} must be a number, got {value!r}.")
         if not (float(value) > 0 and np.isfinite(float(value))):
             raise ArgumentError(

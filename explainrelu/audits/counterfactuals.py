@@ -49,7 +49,7 @@ def counterfactuals(
     model: Any,
     query: Any,
     *,
-    total_CFs: int = 1,  # noqa: N803  # the name that DiCE gave it
+    total_CFs: int = 1,  # the name that DiCE gave it
     desired_class: Any = "opposite",
     desired_range: Sequence[float] | None = None,
     permitted_range: Mapping[str, Any] | None = None,
@@ -196,9 +196,7 @@ def counterfactuals(
     ]
     for row, moves in enumerate(spaces):
         rng = np.random.default_rng(rng_seed)
-        answers.append(
-            question.answer(row, moves, targets[row], total, _clock(time_limit), rng)
-        )
+        answers.append(question.answer(row, moves, targets[row], total, _clock(time_limit), rng))
     return _result(question, answers)
 
 
@@ -250,7 +248,9 @@ def _targets(
             f"output= names the score that desired_range bounds, got {output!r} without a range. "
             "Name a class by desired_class, or pass desired_range."
         )
-    classes = classes_of(network.outputs, raw) if class_names(network.outputs) else [""] * raw.shape[0]
+    classes = (
+        classes_of(network.outputs, raw) if class_names(network.outputs) else [""] * raw.shape[0]
+    )
     return class_targets(network.outputs, desired_class, classes, margin)
 
 

@@ -158,7 +158,7 @@ def _position(schema: InputSchema, name: Any) -> int:
 
 
 def _positive(name: str, value: Any) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise InputTypeError(f"scale of {name!r} must be a number, got {value!r}.")
     if not (float(value) > 0 and np.isfinite(float(value))):
         raise ArgumentError(f"scale of {name!r} must be positive and finite, got {value!r}.")

@@ -176,9 +176,7 @@ class MoveSpace:
         return np.asarray(np.maximum(np.maximum(worst, away.max(axis=1)), 0.0), dtype=np.float64)
 
 
-def _levels(
-    column: Column, own: FloatArray, permitted: Permitted, wishes: Actionability
-) -> Column:
+def _levels(column: Column, own: FloatArray, permitted: Permitted, wishes: Actionability) -> Column:
     """The column with the levels it may take: known ones, and where it may stay the row's own."""
     stays = permitted.holds_own(column, own)
     if column.kind is ColumnKind.CATEGORICAL:
@@ -235,7 +233,7 @@ def _on_steps(
     steps: FloatArray,
 ) -> None:
     """Ranges that end on a step."""
-    for i in np.flatnonzero((steps > 0) & (lower < upper)):
+    for i in np.flatnonzero((steps > 0) & (lower < upper)).tolist():
         low = np.ceil((lower[i] - query[i]) / steps[i] - _FAR)
         high = np.floor((upper[i] - query[i]) / steps[i] + _FAR)
         if low > high:
@@ -265,4 +263,3 @@ def whole_columns(schema: InputSchema, frames: Sequence[Any]) -> BoolArray:
                 own = column.numbers(query.iloc[:, i])
                 found[i] |= bool((numbers % 1 == 0).all() and (own % 1 == 0).all())
     return frozen(found)
-

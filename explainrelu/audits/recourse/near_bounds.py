@@ -1,6 +1,5 @@
 """Bounds of every preactivation over the rows within a distance of one row."""
 
-from collections.abc import Sequence
 from time import monotonic
 
 import numpy as np

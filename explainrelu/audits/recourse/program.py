@@ -81,7 +81,9 @@ class DistanceRows:
             for other in others:
                 if lower[first] < upper[first]:
                     terms = [(inputs[other], 1.0), (inputs[first], -1.0)]
-                    self._equal(f"link_{other + 1}", terms, float(moves.query[other] - moves.query[first]))
+                    self._equal(
+                        f"link_{other + 1}", terms, float(moves.query[other] - moves.query[first])
+                    )
 
     def _measure(self) -> Any:
         """A variable that is at least the distance in radii (for l2 about its square)."""

@@ -1,7 +1,8 @@
 """Why a row was refused: what each change of the nearest counterfactual closes of the gap.
 
 Along the straight line from the row ``x`` to the counterfactual ``x'`` the score is piecewise
-linear, and ``f(x') - f(x) = sum_j (x'_j - x_j) integral_0^1 (df/dx_j)(x + t (x' - x)) dt``, exactly:
+linear, and ``f(x') - f(x)`` is exactly the sum over the columns of
+``(x'_j - x_j) integral_0^1 (df/dx_j)(x + t (x' - x)) dt``:
 the term of column ``j`` (its indicators together) is what its change closes.
 """
 

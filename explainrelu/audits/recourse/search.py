@@ -274,7 +274,7 @@ class _Search:
         return [point] if found is None else [point, self._settled(self._moves, found)]
 
     def _settled(self, moves: MoveSpace, solved: FloatArray) -> FloatArray:
-        """A solved row without the solver's rounding: on its steps and levels, small changes none."""
+        """A solved row without the solver's rounding, on its steps and levels."""
         point = moves.snapped(solved[None])[0]
         size = np.maximum(1.0, moves.box.upper - moves.box.lower)
         same = np.abs(point - moves.query) <= _SAME * size
@@ -290,7 +290,9 @@ class _Search:
         if any(columns <= changed for columns in task.excluded):
             return False
         scores = self._scored.forward(point[None])
-        if not task.target.reached(scores, task.room / 2)[0] or not task.accepts(point, task.target):
+        if not task.target.reached(scores, task.room / 2)[0] or not task.accepts(
+            point, task.target
+        ):
             return False
         away = float(self._distance.of(moves, point[None])[0])
         if self._best is None or away < self._best.distance:

@@ -65,22 +65,19 @@ class Target:
 
     def network(self, network: ReluNetwork) -> ReluNetwork:
         """The network whose outputs are the scores of the target."""
-        view = replace(
+        return replace(
             network,
             output=type(network.output)(
                 self.matrix @ network.output.weight, self.matrix @ network.output.bias
             ),
             outputs=OutputSchema.numbered(self.matrix.shape[0]),
         )
-        return view
 
     def reached(self, scores: FloatArray, room: float = 0.0) -> BoolArray:
         """Which rows of scores ``(n, n_forms)`` are what is wanted, by ``room`` or more: (n,)."""
-        if self.strict and room <= 0:
-            inside = scores > self.lower
-        else:
-            inside = scores >= self.lower + room
-        return np.asarray((inside & (scores <= self.upper - room)).all(axis=1), dtype=np.bool_)
+        on_bound = not (self.strict and room <= 0)
+        above = scores >= self.lower + room if on_bound else scores > self.lower
+        return np.asarray((above & (scores <= self.upper - room)).all(axis=1), dtype=np.bool_)
 
     def score(self, scores: FloatArray) -> FloatArray:
         """The smallest of the margins, or the one score: (n,)."""
@@ -152,6 +149,7 @@ def _class_target(
     outputs: OutputSchema, names: Sequence[str], wanted: str, margin: float
 ) -> Target:
     place, n_outputs = names.index(wanted), len(outputs.names)
+    forms: tuple[str, ...]
     if n_outputs == 1:
         matrix, forms = np.array([[1.0 if place else -1.0]]), (wanted,)
     else:
@@ -205,7 +203,7 @@ def checked_margin(margin: Any) -> float:
     ------
     ArgumentError, InputTypeError
     """
-    if not isinstance(margin, Real) or isinstance(margin, bool):
+    if isinstance(margin, bool) or not isinstance(margin, Real):
         raise InputTypeError(f"margin must be a number of at least 0, got {margin!r}.")
     if not 0 <= float(margin) < np.inf:
         raise ArgumentError(f"margin must be a number of at least 0, got {margin!r}.")
