@@ -120,7 +120,7 @@ def nearest_by_region(network: xr.ReluNetwork, query: np.ndarray, norm: str, roo
     weight, bias = regions.affine_maps()
     least = np.inf
     for i in range(len(regions)):
-        polytope = regions.polytope(i)
+        polytope = regions.region(i).polytope
         A = np.vstack([polytope.weight, -sign * weight[i]])
         b = np.concatenate([polytope.bound, [sign * bias[i, 0] - room]])
         least = min(least, nearest_in_polytope(A, b, query, norm))

@@ -23,6 +23,7 @@ __all__ = ["DistanceRows", "bound_scores"]
 
 Terms = list[tuple[Any, float]]
 
+_SLACK = 1e-7  # share by which a known lower bound is relaxed
 _TANGENTS = (0.25, 0.5, 1.0)  # where the parabola is touched at first, in radii
 
 
@@ -35,8 +36,8 @@ class DistanceRows:
         The program; variables and rows are added to it.
     moves, distance
         Where the row may go, and how far that is.
-    radius
-        The unit of the distance, and its upper bound.
+    radius, least
+        The unit of the distance and its upper bound; what is known to be a lower one.
     excluded
         Sets of columns of which not all may change.
     tangents : (n_tangents, n_columns)
@@ -50,6 +51,7 @@ class DistanceRows:
         distance: Distance,
         radius: float,
         *,
+        least: float = 0.0,
         excluded: Sequence[frozenset[int]] = (),
         tangents: FloatArray | None = None,
     ) -> None:
@@ -58,6 +60,8 @@ class DistanceRows:
         self._pulp: Any = pulp
         self._encoded, self._moves, self._distance = encoded, moves, distance
         self._radius = radius
+        share = min(least / radius, 1.0) * (1 - _SLACK)
+        self._least = share**2 if distance.norm is Norm.L2 else share
         self._names = [f"q{i + 1}" for i in range(moves.schema.n_columns)]
         self._tangents = np.zeros((0, len(self._names))) if tangents is None else tangents
         self._problem: Any = encoded.problem
@@ -88,7 +92,7 @@ class DistanceRows:
     def _measure(self) -> Any:
         """A variable that is at least the distance in radii (for l2 about its square)."""
         norm, moves = self._distance.norm, self._moves
-        total = self._variable("distance", 0.0, 1.0)
+        total = self._variable("distance", self._least, 1.0)
         terms: Terms = []
         constant = 0.0
         for i in np.flatnonzero(moves.movable).tolist():

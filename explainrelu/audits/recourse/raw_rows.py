@@ -21,12 +21,13 @@ def changed_row(frame: pd.DataFrame, row: int, moves: MoveSpace, point: FloatArr
     found = frame.iloc[[row]].reset_index(drop=True).copy()
     for name, (_, value) in changed_values(frame, row, moves, point).items():
         dtype = found[name].dtype
-        held = [bool(value) if dtype.kind == "b" else value]
-        column = pd.Series(held, dtype=object if value is None else None)
+        column = pd.Series([value], dtype=object if value is None else None)
         try:
-            found[name] = column.astype(dtype)
+            cast = column.astype(dtype)
         except (TypeError, ValueError):
-            found[name] = column
+            cast = column
+        # an integer dtype would cut a fraction off
+        found[name] = cast if value is None or cast.iloc[0] == value else column
     return found
 
 
@@ -40,7 +41,8 @@ def changed_values(
         column, inputs = moves.schema.columns[i], point[moves.part(i)]
         if column.kind is ColumnKind.NUMERIC:
             value: Any = float(inputs[0])
-            value = int(value) if frame.iloc[:, i].dtype.kind in "iu" else value
+            whole = frame.iloc[:, i].dtype.kind in "iu" and value.is_integer()
+            value = int(value) if whole else value
         elif column.kind is ColumnKind.CATEGORICAL:
             value = column.levels[int(inputs.argmax())]
         else:

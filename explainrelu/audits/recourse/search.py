@@ -20,11 +20,11 @@ from explainrelu.audits.recourse.candidates import Candidate, best_candidate
 from explainrelu.audits.recourse.distance import Distance, Norm
 from explainrelu.audits.recourse.euclidean import nearest_in_region
 from explainrelu.audits.recourse.moves import MoveSpace
-from explainrelu.audits.recourse.near_bounds import near_bounds
-from explainrelu.audits.recourse.program import DistanceRows, bound_scores
+from explainrelu.audits.recourse.near_bounds import Near, n_open
 from explainrelu.audits.recourse.target import Target
-from explainrelu.milp.encoding import NetworkProgram, encode
+from explainrelu.milp.encoding import NetworkProgram
 from explainrelu.milp.solving import Outcome, Program, SolveStatus
+from explainrelu.network.back_substitution import back_substituted_bounds
 from explainrelu.network.bounds import Bounds
 from explainrelu.network.network import ReluNetwork
 from explainrelu.tolerances import Tolerances
@@ -34,6 +34,12 @@ __all__ = ["CounterfactualStatus", "Nearest", "nearest_change"]
 _CLOSED = 1e3  # feasibility tolerances between distance and bound that count as none
 _SLACK = 1e-6  # share that the radius is larger than the candidate's distance
 _TRIES = 60  # programs, at most
+_EASY = 24  # open units that one program over the whole radius is tried with
+_AHEAD = 0.5  # share of what lies between bound and candidate that is searched next
+_ALMOST = 0.98  # of the whole radius: worth no program of its own
+_BOUNDING = 0.5  # of the time left, at most, for bounds
+_SHARE_OF_TIME = 0.3  # of the time left for a program that covers less than the whole radius
+_LEAST = 0.5  # seconds
 _FARTHER = 8.0  # factor of the room when a row that was solved for does not replay
 _SAME = 2e-9  # of the range of an input: a change this small is none
 
@@ -136,6 +142,8 @@ class _Search:
         self._best: Candidate | None = None
         self._bound = 0.0
         self._tangents = np.zeros((0, task.moves.schema.n_columns))
+        self._whole = self._ceiling = np.inf
+        self._hard: bool | None = None
 
     def run(self, rng: np.random.Generator, farthest: float) -> Nearest:
         task = self._task
@@ -173,10 +181,13 @@ class _Search:
                 return self._ended(CounterfactualStatus.OPTIMAL, self._bound)
             if self._late:
                 break
-            radius = self._radius(farthest)
+            radius = self._next_radius(farthest)
             outcome, points = self._solved(radius, room)
             if outcome is None or outcome.status is SolveStatus.INFEASIBLE:
-                return self._nothing_within(radius, farthest, room)
+                if radius >= self._whole or room != self._task.room:
+                    return self._nothing_within(farthest, room)
+                self._bound = max(self._bound, self._rounded(radius))
+                continue
             if room == self._task.room:
                 self._raise_bound(-outcome.bound, radius)
             before = self._best
@@ -184,8 +195,10 @@ class _Search:
             if points and not any(replays):
                 room *= _FARTHER
             if outcome.status is not SolveStatus.OPTIMAL:
-                break
-            if self._distance.norm is Norm.L2 and points:
+                if radius >= self._whole:
+                    break
+                self._ceiling = radius
+            elif self._distance.norm is Norm.L2 and points:
                 parts = self._distance.parts(self._moves, np.array(points))
                 self._tangents = np.vstack([self._tangents, parts])
             elif any(replays) and self._best is before and room == self._task.room:
@@ -195,8 +208,8 @@ class _Search:
         status = CounterfactualStatus.BOUNDED if self._best else CounterfactualStatus.UNDECIDED
         return self._ended(status, self._bound)
 
-    def _nothing_within(self, radius: float, farthest: float, room: float) -> Nearest:
-        """No row within a radius, the solver says."""
+    def _nothing_within(self, farthest: float, room: float) -> Nearest:
+        """No row within the whole radius, the solver says."""
         if room != self._task.room:  # that was asked of rows farther from the boundary only
             status = CounterfactualStatus.BOUNDED if self._best else CounterfactualStatus.UNDECIDED
             return self._ended(status, self._bound)
@@ -206,6 +219,28 @@ class _Search:
             return self._ended(CounterfactualStatus.UNDECIDED, farthest)
         # the candidate itself lies within: solver and network disagree, so nothing is claimed
         return self._ended(CounterfactualStatus.BOUNDED, self._bound)
+
+    def _next_radius(self, farthest: float) -> float:
+        """The radius to search next: all that is of interest, or less of it where that is hard."""
+        self._whole = self._radius(farthest)
+        if self._hard is None:
+            moves = self._moves.within(self._distance.reach(self._moves, self._whole))
+            box = self._moves.box if moves is None else moves.box
+            found = back_substituted_bounds(self._scored, box)
+            self._hard = n_open(self._scored, found) > _EASY
+        if not self._hard:
+            return self._whole
+        if self._ceiling < self._whole:  # a smaller radius took too long: all on one program
+            return self._whole
+        radius = self._bound + _AHEAD * (self._whole - self._bound)
+        return radius if radius < _ALMOST * self._whole else self._whole
+
+    def _rounded(self, bound: float) -> float:
+        """Of l0 with one cost for all columns: the next whole number of them."""
+        costs = np.unique(self._distance.costs[self._moves.movable])
+        if self._distance.norm is not Norm.L0 or costs.size != 1:
+            return bound
+        return float(np.ceil(bound / costs[0] - _SLACK) * costs[0])
 
     def _radius(self, farthest: float) -> float:
         """The distance within which rows are still of interest."""
@@ -227,27 +262,30 @@ class _Search:
     def _solved(self, radius: float, room: float) -> tuple[Outcome | None, list[FloatArray]]:
         """The program of a radius, and the rows that its solution gives; None for no program."""
         task = self._task
-        near = self._moves.within(self._distance.reach(self._moves, radius))
-        if near is None:
+        moves = self._moves.within(self._distance.reach(self._moves, radius))
+        if moves is None:
             return None, []
-        scored = replace(self._scored, schema=near.schema)
-        bounds = near_bounds(
-            scored, near, self._distance, radius, deadline=self._part_of_time(0.3),
-            tolerances=task.tolerances,
+        near = Near(
+            replace(self._scored, schema=moves.schema), moves, self._distance, task.target, room,
+            radius, self._bound, task.excluded, self._tangents, task.tolerances,
         )  # fmt: skip
-        encoded = encode(scored, near.box, bounds=bounds)
-        if not bound_scores(encoded, task.target, room):
+        bounds = near.bounds(self._part_of_time(_BOUNDING))
+        made = None if bounds is None else near.program(bounds)
+        if made is None or bounds is None:
             return None, []
-        rows = DistanceRows(
-            encoded, near, self._distance, radius,
-            excluded=task.excluded, tangents=self._tangents / radius,
-        )  # fmt: skip
+        encoded, rows = made
         program = Program(encoded.problem, tolerances=task.tolerances)
-        left = None if self._deadline is None else self._deadline - monotonic()
-        outcome = program.maximise({rows.total: -1.0}, time_limit=left)
+        outcome = program.maximise({rows.total: -1.0}, time_limit=self._seconds(radius))
         if not outcome.point.size:
             return outcome, []
-        return outcome, self._rows_of(outcome, encoded, near, bounds, room)
+        return outcome, self._rows_of(outcome, encoded, moves, bounds, room)
+
+    def _seconds(self, radius: float) -> float | None:
+        """Time for one program: all that is left where its radius holds all rows of interest."""
+        if self._deadline is None:
+            return None
+        left = max(self._deadline - monotonic(), 0.0)
+        return left if radius >= self._whole else min(left, max(_LEAST, _SHARE_OF_TIME * left))
 
     def _rows_of(
         self,
@@ -302,7 +340,8 @@ class _Search:
     def _raise_bound(self, total: float, radius: float) -> None:
         if np.isfinite(total) and total > 0:
             share = np.sqrt(total) if self._distance.norm is Norm.L2 else total
-            self._bound = max(self._bound, float(share) * radius)
+            # the program speaks of rows within its radius only
+            self._bound = max(self._bound, self._rounded(min(float(share), 1.0) * radius))
 
     @property
     def _closed(self) -> bool:
