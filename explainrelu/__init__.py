@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
+    from explainrelu.audits.actionability import Actionability
+    from explainrelu.audits.counterfactuals import counterfactuals
     from explainrelu.certificate import Certificate
     from explainrelu.explanations.agreement import compare_with_shap
     from explainrelu.explanations.explain import explain
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 # name -> the module that defines it; imported when the name is first used
 _HOMES = {
+    "Actionability": "audits.actionability",
     "Box": "geometry.box",
     "Certificate": "certificate",
     "InputSchema": "network.schema",
@@ -63,6 +66,7 @@ _HOMES = {
     "compress": "rewrites.compress",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
+    "counterfactuals": "audits.counterfactuals",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
@@ -95,6 +99,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "Actionability",
     "Box",
     "Certificate",
     "InputSchema",
@@ -109,6 +114,7 @@ __all__ = [
     "compress",
     "convert",
     "count_regions",
+    "counterfactuals",
     "datasets",
     "enumerate_regions",
     "errors",

@@ -148,8 +148,8 @@ def counterfactuals(
     References
     ----------
     C. Russell, "Efficient search for diverse coherent explanations", FAT* 2019; K. Kanamori et al.,
-    "DACE", IJCAI 2020 (mixed-integer programs); M. J. Villani, N. Schoots, "Any deep ReLU network
-    is shallow", 2023 (a convex program a region); R. K. Mothilal, A. Sharma, C. Tan, "Explaining
+    "DACE", IJCAI 2020 (mixed-integer programs); M. J. Villani et al., "PICE", AIES 2024 (a convex
+    program a region); R. K. Mothilal, A. Sharma, C. Tan, "Explaining
     machine learning classifiers through diverse counterfactual explanations", FAT* 2020 (names).
 
     Examples

@@ -1,6 +1,6 @@
 """A small table whose every row can be tried: two whole numbers and a category."""
 
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,7 @@ def networks(draw: st.DrawFn, n_outputs: int = 1) -> ReluNetwork:
     """A network over the table with small whole numbers for weights: no rounding anywhere."""
     widths = [SCHEMA.n_inputs, *draw(st.lists(st.integers(1, 4), min_size=1, max_size=2))]
     chain = [
-        draw(strategies.layers(n_in, n_units, integer=True))
-        for n_in, n_units in zip(widths, widths[1:], strict=False)
+        draw(strategies.layers(n_in, n_units, integer=True)) for n_in, n_units in pairwise(widths)
     ]
     output = AffineMap(
         draw(strategies.arrays((n_outputs, widths[-1]), integer=True)),

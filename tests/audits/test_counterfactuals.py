@@ -1,5 +1,6 @@
 """Counterfactuals against every row that there is, and against a program a region."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from explainrelu.audits.counterfactuals import counterfactuals
 from explainrelu.audits.recourse.search import CounterfactualStatus
 from explainrelu.errors import ArgumentError, ColumnsError, ExplainReluError, InputTypeError
 from tests import models
-from tests.audits.discrete import POINTS, ROWS, distances, networks
+from tests.audits.discrete import POINTS, ROWS, SCHEMA, distances, networks
 
 NORMS = ("l1", "l2", "l0", "linf")
 STATUS = CounterfactualStatus
@@ -105,7 +106,7 @@ def test_each_further_one_leaves_a_column_alone_that_those_before_change(
 
 def random_network(seed: int, *widths: int) -> xr.ReluNetwork:
     rng = np.random.default_rng(seed)
-    pairs = list(zip(widths, widths[1:], strict=False))
+    pairs = list(pairwise(widths))
     return xr.ReluNetwork.from_weights(
         [rng.normal(size=(n_out, n_in)) for n_in, n_out in pairs],
         [rng.normal(size=n_out) for _, n_out in pairs],
@@ -122,9 +123,7 @@ def nearest_by_region(network: xr.ReluNetwork, query: np.ndarray, norm: str, roo
     for i in range(len(regions)):
         polytope, eye = regions.region(i).polytope(), np.eye(query.size)
         A = np.vstack([polytope.weight, -sign * weight[i], eye, -eye])
-        b = np.concatenate(
-            [polytope.bound, [sign * bias[i, 0] - room], box.upper, -box.lower]
-        )
+        b = np.concatenate([polytope.bound, [sign * bias[i, 0] - room], box.upper, -box.lower])
         least = min(least, nearest_in_polytope(A, b, query, norm))
     return least
 
@@ -157,7 +156,7 @@ def nearest_in_polytope(A: np.ndarray, b: np.ndarray, query: np.ndarray, norm: s
 def test_nearest_change_is_that_of_a_program_a_region(norm: str, seed: int) -> None:
     network = random_network(seed, 3, 6, 4, 1)
     query = np.random.default_rng(seed).uniform(-2, 2, 3)
-    ranges = {name: (-3.0, 3.0) for name in network.schema.names}
+    ranges = dict.fromkeys(network.schema.names, (-3.0, 3.0))
     found = counterfactuals(network, query[None], permitted_range=ranges, norm=norm)
     required = float(found.outcomes["required"].iloc[0].split()[0])
     least = nearest_by_region(network, query, norm, required)
@@ -248,7 +247,7 @@ def test_same_call_gives_the_same_answer() -> None:
 
 def test_limit_leaves_bounds_that_hold() -> None:
     network = random_network(1, 6, 16, 16, 1)
-    ranges = {name: (-3.0, 3.0) for name in network.schema.names}
+    ranges = dict.fromkeys(network.schema.names, (-3.0, 3.0))
     query = np.zeros((1, 6))
     known = counterfactuals(network, query, permitted_range=ranges)
     hurried = counterfactuals(network, query, permitted_range=ranges, time_limit=1e-3)
@@ -279,7 +278,6 @@ def test_values_that_do_not_change_stay_as_they_were_handed_over() -> None:
     assert found.frame["x1"].dtype == row["x1"].dtype
 
 
-RANGES = {"a": (0, 4), "b": (0, 4)}
 BAD: list[tuple[dict[str, Any], type[ExplainReluError], str]] = [
     ({"norm": "l3"}, ArgumentError, "norm must be one of l1"),
     ({"scale": "std"}, ArgumentError, "scale must be None, 'mad'"),
@@ -353,8 +351,6 @@ BAD: list[tuple[dict[str, Any], type[ExplainReluError], str]] = [
 def test_bad_input_is_refused_in_words(
     arguments: dict[str, Any], kind: type[ExplainReluError], text: str
 ) -> None:
-    from tests.audits.discrete import SCHEMA
-
     weights = [np.ones((2, SCHEMA.n_inputs)), np.ones((1, 2))]
     network = xr.ReluNetwork.from_weights(weights, [np.zeros(2), -np.ones(1)], schema=SCHEMA)
     with pytest.raises(kind, match=text):

@@ -22,6 +22,8 @@ _SHARES = np.linspace(0.0, 1.0, 33)[1:]  # of the way to a row that reaches the 
 _NEAREST = 64  # rows of the target that are walked to
 _SAMPLES = 128
 _ALONG = 41  # places along the range of a single column
+_MOST_ROWS = 4096  # of single columns changed
+_MOST_TAKEN = 64  # columns that are taken back, the largest parts first
 _STEPS = 40
 _LENGTHS = np.array([1.0, 1.0 + 1e-6, 1.0 + 1e-3, 1.01, 1.05, 1.2, 1.5, 2.0])
 _KEPT = 6  # candidates that are drawn in
@@ -184,10 +186,10 @@ class _Search:
 
     def _taken_back(self, point: FloatArray) -> FloatArray:
         """One row a column that is changed and a share of its change that is kept."""
-        changed = self._moves.changed(point[None])[0]
+        parts = self._distance.parts(self._moves, point[None])[0]
         rows = []
-        for i in self._columns:
-            if changed[i]:
+        for i in np.argsort(-parts, kind="stable")[:_MOST_TAKEN].tolist():
+            if parts[i] > 0:
                 part = self._moves.part(i)
                 for kept in (0.0, 0.5, 0.9):
                     row = point.copy()
@@ -210,7 +212,7 @@ class _Search:
     def _single(self) -> FloatArray:
         """Rows with one column changed: to each of its levels, and along its range."""
         moves, rows = self._moves, []
-        shares = np.linspace(0.0, 1.0, _ALONG)
+        shares = np.linspace(0.0, 1.0, max(2, min(_ALONG, _MOST_ROWS // len(self._columns))))
         ends = {c.inputs.start: c for c in moves.rows.choices}
         for i in self._columns:
             part = moves.part(i)

@@ -1,7 +1,7 @@
 """Where a row may go: ranges, levels, steps and links around its own values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ class MoveSpace:
         The input moves by whole multiples of this; 0 for any amount.
     links
         Inputs that move by the same amount, one tuple a group.
+    rows
+        The box and the levels in it.
     """
 
     schema: InputSchema
@@ -43,8 +45,10 @@ class MoveSpace:
     box: Box
     steps: FloatArray
     links: tuple[tuple[int, ...], ...]
+    rows: RowSpace = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", RowSpace.of(self.schema, self.box))
         object.__setattr__(self, "query", frozen_floats(self.query, 1, "query"))
         object.__setattr__(self, "steps", frozen_floats(self.steps, 1, "steps"))
 
@@ -91,11 +95,6 @@ class MoveSpace:
         return cls(
             InputSchema(tuple(columns), schema.shape), query, Box(lower, upper), steps, links
         )
-
-    @property
-    def rows(self) -> RowSpace:
-        """The box and the levels in it."""
-        return RowSpace.of(self.schema, self.box)
 
     def part(self, column: int) -> slice:
         """The inputs of a column."""

@@ -120,9 +120,7 @@ class Near:
         known.append((bounds.output_lower, bounds.output_upper))
         for place, (weight, bias) in enumerate([*maps, (output.weight, output.bias)]):
             if place > i:
-                low, high = form_bounds(
-                    self.scored, self.moves.box, lowers, uppers, weight, bias
-                )
+                low, high = form_bounds(self.scored, self.moves.box, lowers, uppers, weight, bias)
                 low = np.maximum(low, known[place][0])
                 lowers.append(low)
                 uppers.append(np.maximum(np.minimum(high, known[place][1]), low))

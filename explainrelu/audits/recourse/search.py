@@ -7,7 +7,7 @@ bounded from below; the nearest row of the region it finds bounds it from above,
 there close the gap, program by program.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from time import monotonic
@@ -34,6 +34,7 @@ __all__ = ["CounterfactualStatus", "Nearest", "nearest_change"]
 _CLOSED = 1e3  # feasibility tolerances between distance and bound that count as none
 _SLACK = 1e-6  # share that the radius is larger than the candidate's distance
 _TRIES = 60  # programs, at most
+_AROUND = np.array([0.7, 0.85, 1.0, 1.15, 1.3])  # of a candidate's parts: first tangents of l2
 _EASY = 24  # open units that one program over the whole radius is tried with
 _AHEAD = 0.5  # share of what lies between bound and candidate that is searched next
 _ALMOST = 0.98  # of the whole radius: worth no program of its own
@@ -101,8 +102,16 @@ class Task:
     ----------
     network
         The model, over the schema of the moves.
+    moves, distance, target
+        Where the row may go, how far that is, and what it has to reach.
+    room
+        How far beyond its bounds a score has to lie.
+    excluded
+        Sets of columns of which not all may change.
+    known : (n_known, n_inputs)
+        Encoded rows that may reach the target.
     accepts
-        Whether the model itself puts encoded points where they are wanted.
+        Whether the model itself puts an encoded point where it is wanted.
     """
 
     network: ReluNetwork
@@ -112,7 +121,7 @@ class Task:
     room: float
     excluded: tuple[frozenset[int], ...]
     known: FloatArray
-    accepts: Any
+    accepts: Callable[[FloatArray, Target], bool]
     tolerances: Tolerances
 
 
@@ -158,6 +167,8 @@ class _Search:
         )  # fmt: skip
         if found is not None:
             self._take(found.point)
+            parts = self._distance.parts(self._moves, found.point[None])
+            self._tangents = _AROUND[:, None] * parts
         self._bound = self._least()
         return self._proven(farthest)
 

@@ -36,6 +36,11 @@ def least_step(
     d : (n_inputs,)
         Where the ranges do not reach so far, the farthest step.
 
+    References
+    ----------
+    F. Croce, M. Hein, "Minimally distorted adversarial examples with a fast adaptive boundary
+    attack", ICML 2020: the projection onto a hyperplane within a box, in each norm.
+
     Examples
     --------
     >>> least_step(np.array([1.0, 2.0]), 2.0, np.ones(2), -np.ones(2) * 9, np.ones(2) * 9, Norm.L1)
