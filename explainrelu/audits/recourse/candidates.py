@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, product
+from time import monotonic
 
 import numpy as np
 
@@ -56,6 +57,7 @@ def best_candidate(
     excluded: Sequence[frozenset[int]],
     known: FloatArray,
     rng: np.random.Generator,
+    deadline: float | None,
 ) -> Candidate | None:
     """The nearest of some rows that reach the target; None where none was found.
 
@@ -67,6 +69,8 @@ def best_candidate(
         Sets of columns of which not all may change.
     known : (n_known, n_inputs)
         Encoded rows that may reach the target.
+    deadline
+        Of ``time.monotonic``; the search ends soon after it.
 
     Notes
     -----
@@ -80,7 +84,7 @@ def best_candidate(
         space = moves.holding(columns) if columns else moves
         if space is None:
             continue
-        search = _Search(scored, space, distance, target, room)
+        search = _Search(scored, space, distance, target, room, deadline)
         for start in search.starts(known, rng):
             drawn = search.drawn_in(search.stepped(start))
             if found is None or drawn.distance < found.distance:
@@ -98,9 +102,10 @@ class _Search:
         distance: Distance,
         target: Target,
         room: float,
+        deadline: float | None,
     ) -> None:
         self._scored, self._moves, self._distance = scored, moves, distance
-        self._target, self._room = target, room
+        self._target, self._room, self._deadline = target, room, deadline
         self._amounts = np.ones(moves.query.size, dtype=np.bool_)
         for choice in moves.rows.choices:
             self._amounts[choice.inputs] = False
@@ -131,6 +136,8 @@ class _Search:
         """The candidate with changes taken back while the target is reached."""
         best = start
         for _ in range(_ROUNDS):
+            if self._late:
+                break
             tried = self._taken_back(best.point)
             if not len(tried):
                 return best
@@ -145,6 +152,8 @@ class _Search:
         """The candidate moved to the boundary's nearest point by the formulas on the way."""
         best, at, moves = start, start.point, self._moves
         for _ in range(_STEPS):
+            if self._late:
+                break
             step = self._step(at)
             origin = moves.query + (at - moves.query) * ~self._amounts
             tried = moves.snapped(origin + _LENGTHS[:, None] * step)
@@ -169,7 +178,7 @@ class _Search:
         slope = sign * self._slope(at, k) * self._amounts
         origin = moves.query + (at - moves.query) * ~self._amounts
         needed = max(low[k], high[k]) - float(slope @ (origin - at))
-        weights = self._distance.weights[moves.schema.input_columns]
+        weights = self._distance.weights[moves.columns]
         lower = np.minimum(moves.box.lower - moves.query, 0.0)
         upper = np.maximum(moves.box.upper - moves.query, 0.0)
         return least_step(slope, needed, weights, lower, upper, self._distance.norm)
@@ -223,6 +232,10 @@ class _Search:
             found[:, part] = values
             rows.append(found)
         return np.vstack(rows) if rows else moves.query[None]
+
+    @property
+    def _late(self) -> bool:
+        return self._deadline is not None and monotonic() >= self._deadline
 
     def _reached(self, points: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         return self._target.reached(self._scored.forward(points), self._room)

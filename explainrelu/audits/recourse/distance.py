@@ -68,9 +68,11 @@ class Distance:
         if self.norm is Norm.L0:
             return np.asarray(changed * self.costs, dtype=np.float64)
         found = changed * self.costs
-        for i in np.flatnonzero(~moves.categorical & changed.any(axis=0)):
-            away = np.abs(points[:, moves.part(int(i))] - moves.query[moves.part(int(i))])
-            found[:, i] = away[:, 0] * self.weights[i] if away.shape[1] else 0.0
+        amounts = np.flatnonzero(~moves.categorical[moves.columns])
+        columns = moves.columns[amounts]
+        found[:, columns] = (
+            np.abs(points[:, amounts] - moves.query[amounts]) * self.weights[columns]
+        )
         return np.asarray(found, dtype=np.float64)
 
     def of(self, moves: MoveSpace, points: FloatArray) -> FloatArray:
@@ -84,7 +86,7 @@ class Distance:
 
     def reach(self, moves: MoveSpace, radius: float) -> FloatArray:
         """How far each input can move within a distance: (n_inputs,)."""
-        columns = moves.schema.input_columns
+        columns = moves.columns
         if self.norm is Norm.L0:
             return np.where(self.costs[columns] <= radius, np.inf, 0.0)
         whole = moves.categorical[columns]

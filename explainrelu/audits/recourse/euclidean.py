@@ -97,7 +97,7 @@ def _movers(
     moves: MoveSpace, distance: Distance, point: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """``x0``, ``B`` and ``W`` of the module's legend."""
-    columns = moves.schema.input_columns
+    columns = moves.columns
     free = (moves.box.lower < moves.box.upper) & (moves.steps == 0)
     for choice in moves.rows.choices:
         free[choice.inputs] = False

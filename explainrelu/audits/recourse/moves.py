@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from explainrelu.arrays import BoolArray, FloatArray, frozen, frozen_floats
+from explainrelu.arrays import BoolArray, FloatArray, IntArray, frozen, frozen_floats
 from explainrelu.audits.actionability import Actionability
 from explainrelu.audits.recourse.permitted import Permitted
 from explainrelu.errors import ArgumentError
@@ -38,6 +38,10 @@ class MoveSpace:
         Inputs that move by the same amount, one tuple a group.
     rows
         The box and the levels in it.
+    columns : (n_inputs,)
+        The column of each input.
+    categorical : (n_columns,)
+        Which columns have indicators.
     """
 
     schema: InputSchema
@@ -46,9 +50,17 @@ class MoveSpace:
     steps: FloatArray
     links: tuple[tuple[int, ...], ...]
     rows: RowSpace = field(init=False, repr=False)
+    columns: IntArray = field(init=False, repr=False)
+    categorical: BoolArray = field(init=False, repr=False)
+    _starts: IntArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        # kept, since a picture has thousands of columns to go through
         object.__setattr__(self, "rows", RowSpace.of(self.schema, self.box))
+        object.__setattr__(self, "columns", frozen(self.schema.input_columns))
+        object.__setattr__(self, "_starts", frozen(self.schema.starts))
+        kinds = [column.kind is ColumnKind.CATEGORICAL for column in self.schema.columns]
+        object.__setattr__(self, "categorical", frozen(np.array(kinds, dtype=np.bool_)))
         object.__setattr__(self, "query", frozen_floats(self.query, 1, "query"))
         object.__setattr__(self, "steps", frozen_floats(self.steps, 1, "steps"))
 
@@ -74,10 +86,9 @@ class MoveSpace:
             Where a column has nowhere to be, or no range to move in is known.
         """
         lower, upper, columns = query.copy(), query.copy(), list(schema.columns)
-        steps = np.zeros(query.size)
-        groups = schema.groups
+        steps, groups, starts = np.zeros(query.size), schema.groups, schema.starts
         for i, column in enumerate(schema.columns):
-            part = slice(int(schema.starts[i]), int(schema.starts[i + 1]))
+            part = slice(int(starts[i]), int(starts[i + 1]))
             own = query[part]
             if column.kind in (ColumnKind.CATEGORICAL, ColumnKind.ORDINAL):
                 columns[i] = _levels(column, own, permitted, wishes)
@@ -98,20 +109,15 @@ class MoveSpace:
 
     def part(self, column: int) -> slice:
         """The inputs of a column."""
-        return slice(int(self.schema.starts[column]), int(self.schema.starts[column + 1]))
+        return slice(int(self._starts[column]), int(self._starts[column + 1]))
 
     @property
     def movable(self) -> BoolArray:
         """Which columns may become something else: (n_columns,)."""
         free = (self.box.lower != self.query) | (self.box.upper != self.query)
-        parts = [self.part(i) for i in range(self.schema.n_columns)]
-        return np.array([bool(free[part].any()) for part in parts], dtype=np.bool_)
-
-    @property
-    def categorical(self) -> BoolArray:
-        """Which columns have indicators: (n_columns,)."""
-        kinds = [column.kind is ColumnKind.CATEGORICAL for column in self.schema.columns]
-        return np.array(kinds, dtype=np.bool_)
+        found = np.zeros(self.schema.n_columns, dtype=np.bool_)
+        found[self.columns[free]] = True
+        return found
 
     def changed(self, points: FloatArray) -> BoolArray:
         """Which columns differ from the row: (n_points, n_columns)."""
@@ -119,8 +125,8 @@ class MoveSpace:
         if self.schema.one_to_one:
             return np.asarray(away, dtype=np.bool_)
         found = np.zeros((points.shape[0], self.schema.n_columns), dtype=np.bool_)
-        for i in range(self.schema.n_columns):
-            found[:, i] = away[:, self.part(i)].any(axis=1)
+        for i in np.unique(self.columns):
+            found[:, i] = away[:, self.part(int(i))].any(axis=1)
         return found
 
     def holding(self, columns: Sequence[int]) -> "MoveSpace | None":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from time import monotonic
 
 import numpy as np
 import pandas as pd
@@ -103,10 +104,13 @@ class Question:
     ) -> Nearest:
         """The nearest over several targets."""
         answers: list[Nearest] = []
-        farthest = np.inf
-        for target in targets:
+        farthest, raw = np.inf, self.network.forward(moves.query[None])
+        # those that are missed by least come first: they give the radius for the others
+        order = sorted(targets, key=lambda target: float(target.missing(raw @ target.matrix.T)[0]))
+        for number, target in enumerate(order):
             task = self._task(row, moves, target, excluded)
-            answers.append(nearest_change(task, deadline=deadline, rng=rng, farthest=farthest))
+            end = _share_of(deadline, len(order) - number)
+            answers.append(nearest_change(task, deadline=end, rng=rng, farthest=farthest))
             farthest = min(farthest, answers[-1].distance)
         found = _nearest_of(answers, 1e3 * self.tolerances.feasibility)
         if self.distance.norm is Norm.L0 and found.point.size:
@@ -155,6 +159,12 @@ class Question:
         away = float(self.distance.of(moves, less.point[None])[0])
         seconds = found.seconds + less.seconds
         return replace(found, point=less.point, distance=min(away, found.distance), seconds=seconds)
+
+
+def _share_of(deadline: float | None, shares: int) -> float | None:
+    """The deadline of the next of so many that share what is left."""
+    now = monotonic()
+    return None if deadline is None else now + max(deadline - now, 0.0) / shares
 
 
 def _widths(moves: MoveSpace) -> FloatArray:

@@ -45,5 +45,5 @@ def closed_by_column(
     pieces = segment_pieces(one, moves.query[None], point[None])
     values = pieces.mean_gradients()[0, 0] * (point - moves.query)
     sums = np.zeros(moves.schema.n_columns)
-    np.add.at(sums, moves.schema.input_columns, values)
+    np.add.at(sums, moves.columns, values)
     return target.forms[form], ends[:, form], sums

@@ -38,6 +38,7 @@ _AROUND = np.array([0.7, 0.85, 1.0, 1.15, 1.3])  # of a candidate's parts: first
 _EASY = 24  # open units that one program over the whole radius is tried with
 _AHEAD = 0.5  # share of what lies between bound and candidate that is searched next
 _ALMOST = 0.98  # of the whole radius: worth no program of its own
+_WALKING = 0.3  # of the time, at most, for a candidate
 _BOUNDING = 0.5  # of the time left, at most, for bounds
 _SHARE_OF_TIME = 0.3  # of the time left for a program that covers less than the whole radius
 _LEAST = 0.5  # seconds
@@ -164,6 +165,7 @@ class _Search:
         found = best_candidate(
             self._scored, self._moves, self._distance, task.target, task.room,
             excluded=task.excluded, known=task.known, rng=rng,
+            deadline=self._part_of_time(_WALKING),
         )  # fmt: skip
         if found is not None:
             self._take(found.point)
