@@ -31,8 +31,9 @@ __all__ = ["PropertyResult", "PropertyStatus", "verify_property"]
 Method = Literal["auto", "boxes", "regions", "milp"]
 
 _METHODS = ("auto", "boxes", "regions", "milp")
-_FEW_COLUMNS = 8  # columns that vary, up to which parting boxes is better than programs
+_FEW_COLUMNS = 6  # columns that vary, up to which parting boxes is better than programs
 _FIRST_BOXES = 512  # boxes tried before programs where there are more
+_FIRST_SECONDS = 5.0  # and the seconds for them, or a quarter of what is left
 _FOREVER = 1e9  # seconds
 
 
@@ -165,7 +166,7 @@ def verify_property(
     method
         ``boxes``: the domain is parted into boxes, each decided by bounds of the scores over it or
         region by region. ``regions``: the regions of the domain as a whole. ``milp``: programs.
-        ``auto``: drawn rows, then boxes; with more than eight columns that vary, a few boxes and
+        ``auto``: drawn rows, then boxes; with more than six columns that vary, a few boxes and
         then programs.
     levels
         Whether only rows count, columns with levels standing at one of them; with False every
@@ -263,7 +264,8 @@ def _answers(question: Question, method: Method) -> list[Answer]:
 
 
 def _few_boxes(question: Question) -> Answer:
-    return by_boxes(question.within(question.seconds_left / 4), most_boxes=_FIRST_BOXES)
+    seconds = min(_FIRST_SECONDS, question.seconds_left / 4)
+    return by_boxes(question.within(seconds), most_boxes=_FIRST_BOXES)
 
 
 def _n_columns(question: Question) -> int:
@@ -281,7 +283,7 @@ def _result(question: Question, answers: list[Answer], seconds: float) -> Proper
         status = PropertyStatus.VIOLATED
     elif not last.open:
         status = PropertyStatus.HOLDS
-    found = PropertyResult(
+    return PropertyResult(
         status=status,
         alternatives=tuple(part.text for part in question.alternatives),
         lower=lower,
@@ -297,7 +299,6 @@ def _result(question: Question, answers: list[Answer], seconds: float) -> Proper
         seconds=seconds,
         certificate=network.certificate.plus(_checks(question, status, witness, lower, last)),
     )
-    return found
 
 
 def _first_bounds(question: Question) -> FloatArray:

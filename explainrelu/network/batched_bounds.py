@@ -102,9 +102,9 @@ class BatchedBounds:
     --------
     >>> network = ReluNetwork.from_weights([[[1.0], [-1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
     >>> forms = BatchedBounds(network, Box([-1.0], [1.0]), np.array([[1.0]]), np.array([0.5]))
-    >>> forms.over(np.array([[-1.0], [0.5]]), np.array([[-0.75], [1.0]])).lower.round(6)
+    >>> forms.over(np.array([[-1.0], [0.75]]), np.array([[-0.75], [1.0]])).lower.round(6)
     array([[0.25],
-           [0.  ]])
+           [0.25]])
     """
 
     network: ReluNetwork

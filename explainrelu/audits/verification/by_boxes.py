@@ -1,4 +1,4 @@
-"""Part the domain into boxes until each is decided: by bounds of the scores over it, or by its regions.
+"""Part the domain into boxes until each is decided, by bounds of the scores or by its regions.
 
 Many boxes are bounded at once. A box in which some constraint of every alternative is nowhere met
 is done. One in which few units are left open is searched region by region, which is exact; any
@@ -19,6 +19,8 @@ from explainrelu.network.batched_bounds import BoxBounds
 __all__ = ["by_boxes", "by_whole_regions"]
 
 _FEW_UNSTABLE = 32  # open units up to which a box is searched by its regions
+_FEWER_UNSTABLE = 12  # the same with more than _FEW_INPUTS inputs that vary
+_FEW_INPUTS = 6
 _MOST_REGIONS = 4_000  # of such a search, beyond which the box is parted after all
 _SMALL = 1e-6  # share of the domain's width below which a box is searched in any case
 
@@ -158,7 +160,7 @@ class _Search:
         branching = self.question.branching
         lower, upper = box.lower[0], box.upper[0]
         settled, small = branching.settled(lower, upper), self._is_small(lower, upper)
-        if settled and (self.whole or small or n_unstable <= _FEW_UNSTABLE):
+        if settled and (self.whole or small or n_unstable <= self._few_unstable(lower, upper)):
             box, in_doubt = self._by_regions(box)
             over = self.witness is not None or bool(self.stopped) or not box.possible.any()
             self.doubtful += in_doubt and not over
@@ -192,6 +194,11 @@ class _Search:
             if self.stopped:
                 break
         return _Boxes(box.lower, box.upper, possible, excess), in_doubt
+
+    @staticmethod
+    def _few_unstable(lower: FloatArray, upper: FloatArray) -> int:
+        """With more inputs as many units cut a box into many more regions."""
+        return _FEW_UNSTABLE if int((lower < upper).sum()) <= _FEW_INPUTS else _FEWER_UNSTABLE
 
     @property
     def _most_regions(self) -> int | None:

@@ -1,4 +1,4 @@
-"""Look for a counterexample at drawn rows, and uphill from them: shows violations, proves nothing."""
+"""Look for a counterexample at drawn rows, and uphill from them: it proves nothing."""
 
 import numpy as np
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from explainrelu.arrays import FloatArray, magnitudes
 from explainrelu.audits.verification.question import Answer, Question
+from explainrelu.errors import SolverError
 from explainrelu.geometry.box import Box
 from explainrelu.milp.encoding import NetworkProgram, encode
 from explainrelu.milp.solving import Program, SolveStatus
@@ -33,7 +34,10 @@ def by_programs(question: Question) -> Answer:
     why = ""
     for done, (k, box) in enumerate(pairs):
         seconds = question.seconds_left / (len(pairs) - done)
-        least, point, room = _least(question, box, k, seconds)
+        try:
+            least, point, room = _least(question, box, k, seconds)
+        except SolverError:
+            return Answer(question.unknown, open="the solver failed", how="mixed-integer programs")
         lower[k] = min(lower[k], least - room)
         witness = question.witness_among(point)
         if witness is not None:

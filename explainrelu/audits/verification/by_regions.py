@@ -5,31 +5,35 @@ that the search for regions splits by their signs as well: every region lies on 
 and the alternative holds in one exactly where all of these units are inactive. No linear program
 is needed where there is none.
 
-What the search leaves out, slivers thinner than ``t = tolerances.splitting`` on the box scaled to
-``[-1, 1]^d``, and units that reach no farther than that over their border, change a form by at most
-``t (2 sqrt(d) (1 + skipped) + depth)`` times the most it changes over the box. The units ask for
-``a @ y <= b + shift`` with a shift of twice that and rounding together, so that a box without such
-a region has no counterexample in real numbers.
+What the search does not see, parts thinner than ``t`` on the box scaled to ``[-1, 1]^d`` and units
+that reach no farther than that over their border, changes a form by at most ``room = t (2 sqrt(d) +
+depth)`` times the most it changes over the box. Here ``t`` is ``tolerances.splitting``, or what the
+solver allows itself above the number of inputs up to which doubts are settled in fractions. The
+units ask for ``a @ y <= b + shift`` with a shift beyond ``room`` and rounding together, so that a
+box without such a region has no counterexample in real numbers.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from explainrelu.arrays import BoolArray, FloatArray, magnitudes
+from explainrelu.arrays import BoolArray, ByteArray, FloatArray, magnitudes
 from explainrelu.audits.verification.constraints import Alternative
 from explainrelu.audits.verification.question import Question, Witness
 from explainrelu.geometry.box import Box
 from explainrelu.geometry.linear_program import LinearProgram, LinearStatus
+from explainrelu.geometry.polytope import Polytope
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.patterns import affine_maps, unpack
-from explainrelu.regions.enumeration import enumerate_regions
-from explainrelu.regions.region_set import RegionSet
+from explainrelu.regions.region import LinearRegion
+from explainrelu.regions.search.tree import SearchTree
 
 __all__ = ["Searched", "searched"]
 
 _MOST_PROGRAMS = 8  # regions in which the deepest point is looked for
+_CHUNK = 1 << 12  # regions between two looks at the clock
+_EXACT_INPUTS = 10  # up to which the search settles doubts in fractions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,35 +61,56 @@ class Searched:
 
 def searched(question: Question, box: Box, k: int, max_regions: int | None) -> Searched:
     """Search a box for the ``k``-th alternative."""
-    part, room = question.alternatives[k], _room(question, box, k)
-    shift = 2.0 * (room + question.rounding(k))
-    found = enumerate_regions(
-        _with_constraints(question.network, part, shift),
-        box,
-        max_regions=max_regions,
-        time_limit=question.seconds_left,
-        tolerances=replace(question.tolerances, inradius=question.tolerances.splitting),
-    )
-    unsafe = _unsafe(found, part)
-    witness = question.witness_among(found.witnesses[unsafe][:100_000])
-    if witness is None and unsafe.any():
-        witness = question.witness_among(_deepest(question, part, found, np.flatnonzero(unsafe)))
-    if witness is not None:
-        return Searched(-np.inf, witness, len(found), found.complete)
-    enough = shift - room * (1 + found.skipped) - question.rounding(k)
-    proven = found.complete and not unsafe.any() and enough > 0
-    return Searched(enough if proven else -np.inf, None, len(found), found.complete)
+    part, rounding = question.alternatives[k], question.rounding(k)
+    if box.fixed.all():
+        point = box.lower[None]
+        least = float(question.excess(point)[0, k]) - rounding
+        lower = least if least > 0 else -np.inf
+        return Searched(lower, question.witness_among(point), 1, True)
+    room = _room(question, box, k)
+    shift = 4.0 * room + 2.0 * rounding
+    network = _with_constraints(question.network, part, shift)
+    tolerances = replace(question.tolerances, inradius=question.tolerances.splitting)
+    tree = SearchTree(network, box, tolerances)
+    n_regions, unsafe, witness = 0, list[ByteArray](), None
+    for found in tree.regions(_CHUNK):
+        n_regions += found.n_regions
+        kept = _unsafe(network, found.patterns, part)
+        unsafe.append(found.patterns[kept])
+        witness = question.witness_among(_in_units(found.points[kept], box))
+        beyond = max_regions is not None and n_regions > max_regions
+        if witness is not None or beyond or question.out_of_time:
+            break
+    complete = tree.finished and not tree.n_lost
+    patterns = np.concatenate([np.zeros((0, -(-network.n_neurons // 8)), np.uint8), *unsafe])
+    if witness is None and len(patterns):
+        deepest = _deepest(question, part, network, box, patterns[:_MOST_PROGRAMS])
+        witness = question.witness_among(deepest)
+    least = shift - room * (1 + tree.n_thin) - rounding
+    proven = complete and not len(patterns) and least > 0
+    return Searched(least if proven else -np.inf, witness, n_regions, complete)
 
 
 def _room(question: Question, box: Box, k: int) -> float:
-    """What a constraint can change in what the search leaves out of a box."""
+    """What a constraint can change in what the search does not see of a box."""
     steep = box.half_width
     for layer in question.network.layers:
         steep = np.asarray(magnitudes(layer.weight) @ steep)
     steep = np.abs(question.network.output.weight) @ steep
     most = float((np.abs(question.alternatives[k].weight) @ steep).max())
-    depth, free = len(question.network.layers) + 1, max(1, int((~box.fixed).sum()))
-    return question.tolerances.splitting * (2.0 * float(np.sqrt(free)) + depth) * most
+    depth, free = len(question.network.layers) + 1, int((~box.fixed).sum())
+    thin = question.tolerances.splitting
+    if free > _EXACT_INPUTS:
+        thin = max(thin, 10.0 * question.tolerances.feasibility)
+    return thin * (2.0 * float(np.sqrt(free)) + depth) * most
+
+
+def _in_units(points: FloatArray, box: Box) -> FloatArray:
+    """Points of the cube in the box's own units."""
+    found = np.tile(box.centre, (len(points), 1))
+    free = ~box.fixed
+    found[:, free] += box.half_width[free] * points
+    return np.clip(found, box.lower, box.upper)
 
 
 def _with_constraints(network: ReluNetwork, part: Alternative, shift: float) -> ReluNetwork:
@@ -102,57 +127,50 @@ def _with_constraints(network: ReluNetwork, part: Alternative, shift: float) -> 
     )
 
 
-def _unsafe(found: RegionSet, part: Alternative) -> BoolArray:
+def _unsafe(network: ReluNetwork, patterns: ByteArray, part: Alternative) -> BoolArray:
     """The regions in which every constraint holds."""
-    bits = unpack(found.network, found.patterns)
-    return np.asarray(~bits[:, -part.bound.size :].any(axis=1), dtype=np.bool_)
+    bits = unpack(network, patterns)[:, -part.bound.size :]
+    return np.asarray(~bits.any(axis=1), dtype=np.bool_)
 
 
 def _deepest(
-    question: Question,
-    part: Alternative,
-    found: RegionSet,
-    regions: "np.ndarray[tuple[int], np.dtype[np.int64]]",
+    question: Question, part: Alternative, network: ReluNetwork, box: Box, patterns: ByteArray
 ) -> FloatArray:
     """In each of some regions the point with the least excess: (n_points, n_inputs).
 
     With ``C x + d`` the scores there: the least ``t`` with ``a @ (C x + d) - b <= t``.
     """
-    excess = part.excess(question.network.forward(found.witnesses[regions]))
+    bits = unpack(network, patterns)[:, : question.network.n_neurons]
+    weight, bias = affine_maps(question.network, np.packbits(bits, axis=1))
     points = []
-    for region in regions[np.argsort(excess)[:_MOST_PROGRAMS]]:
-        bits = unpack(found.network, found.patterns[[region]])[:, : question.network.n_neurons]
-        weight, bias = affine_maps(question.network, np.packbits(bits, axis=1))
-        form, constant = part.weight @ weight[0], part.weight @ bias[0] - part.bound
-        point = _lowest(found, int(region), form, constant, question)
+    for i, pattern in enumerate(patterns):
+        form, constant = part.weight @ weight[i], part.weight @ bias[i] - part.bound
+        polytope = LinearRegion(network, pattern, box).polytope()
+        point = _lowest(polytope, form, constant, question)
         if point is not None:
             points.append(point)
     return np.array(points).reshape(-1, question.network.n_inputs)
 
 
 def _lowest(
-    found: RegionSet, region: int, form: FloatArray, constant: FloatArray, question: Question
+    polytope: Polytope, form: FloatArray, constant: FloatArray, question: Question
 ) -> FloatArray | None:
-    box, polytope = found.domain, found.region(region).polytope()
+    """Where in a polytope the largest of some forms is least, as the solver sees it."""
+    box = polytope.box
     free, half = ~box.fixed, box.half_width
-    n_free = int(free.sum())
-    rows = np.vstack([polytope.weight, form])[:, free] * half[free]
-    bound = np.r_[polytope.bound, -constant] - np.vstack([polytope.weight, form]) @ box.centre
-    last = np.zeros((len(rows), 1))
+    weight = np.vstack([polytope.weight, form])
+    rows, bound = weight[:, free] * half[free], np.r_[polytope.bound, -constant]
+    bound = bound - weight @ box.centre
+    last = np.zeros(len(rows))
     last[len(polytope.weight) :] = -1.0
-    kept = rows.any(axis=1) | (last[:, 0] < 0)
-    ends = np.ones(n_free)
-    far = 2.0 * float(np.abs(bound).max(initial=0.0) + np.abs(rows).sum(axis=1).max(initial=0.0))
+    kept = rows.any(axis=1) | (last < 0)
+    far = 1.0 + float(np.abs(bound).max(initial=0.0) + np.abs(rows).sum(axis=1).max(initial=0.0))
+    ends = np.r_[np.ones(rows.shape[1]), far]
     program = LinearProgram(
-        np.hstack([rows, last])[kept],
-        bound[kept],
-        np.r_[-ends, -far - 1.0],
-        np.r_[ends, far + 1.0],
-        question.tolerances,
+        np.column_stack([rows, last])[kept], bound[kept], -ends, ends, question.tolerances
     )
-    result = program.minimise(np.r_[np.zeros(n_free), 1.0])
+    result = program.minimise(np.r_[np.zeros(rows.shape[1]), 1.0])
     if result.status is not LinearStatus.OPTIMAL:
         return None
-    point = box.centre.copy()
-    point[free] += half[free] * result.point[:n_free]
-    return np.clip(point, box.lower, box.upper)
+    point: FloatArray = _in_units(result.point[None, :-1], box)[0]
+    return point

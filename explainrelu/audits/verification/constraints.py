@@ -72,7 +72,7 @@ class LinearConstraint:
             shown = f"output {name}" if isinstance(name, int) else str(name)
             text += sign + (f"{size:.12g} " if size != 1 else "") + shown
         text = text.removeprefix(" + ") if text.startswith(" + ") else "-" + text[3:]
-        return f"{text} {'<' if self.strict else '<='} {self.bound:.12g}"
+        return f"{text} {'<' if self.strict else '<='} {self.bound + 0.0:.12g}"
 
     def negated(self) -> "LinearConstraint":
         """What holds exactly where this does not: ``a @ y > b`` turned around."""

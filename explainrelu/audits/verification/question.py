@@ -165,18 +165,20 @@ class Question:
             i, k = divmod(int(place), excess.shape[1])
             if excess[i, k] > 0:
                 return None
-            found = self._confirmed(points[i], k, float(excess[i, k]))
+            # once more by itself: the last digits of a matrix product depend on its rows
+            found = self._confirmed(points[i], k, float(self.excess(points[[i]])[0, k]))
             if found is not None:
                 return found
         return None
 
     def _confirmed(self, point: FloatArray, k: int, excess: float) -> Witness | None:
         """The point as a witness, where rounding does not make it one."""
+        part = self.alternatives[k]
         if excess < -self.rounding(k):
             return Witness(point, k, excess, False)
         widths = (self.network.n_inputs, *self.network.widths, self.network.n_outputs)
         n_weights = sum(before * behind for before, behind in pairwise(widths))
-        if n_weights > _EXACT_WEIGHTS or not self._exactly(point, self.alternatives[k]):
+        if excess > 0 or n_weights > _EXACT_WEIGHTS or not self._exactly(point, part):
             return None
         return Witness(point, k, excess, True)
 
