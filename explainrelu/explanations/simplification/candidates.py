@@ -17,7 +17,7 @@ from explainrelu.network.schema import InputSchema
 
 __all__ = ["Candidates", "axis_candidates", "network_candidates"]
 
-_MOST_NEURONS = 128  # directions that are tried, of the first layer and of later ones each
+_MOST_FIRST, _MOST_LATER = 64, 32  # directions that are tried, of the first layer and of later ones
 _PATTERNS = 4  # patterns under which neurons of later layers are read
 
 
@@ -82,8 +82,8 @@ def network_candidates(network: ReluNetwork, points: FloatArray) -> Candidates:
     cuts = np.abs(weight).max(axis=1) > 0
     early = np.arange(balance.size) < n_first
     kept = np.concatenate([
-        _most(np.where(cuts & early & (balance > 0), balance, 0.0)),
-        _most(np.where(cuts & ~early & (balance > 0), balance, 0.0)),
+        _most(np.where(cuts & early, balance, 0.0), _MOST_FIRST),
+        _most(np.where(cuts & ~early, balance, 0.0), _MOST_LATER),
     ])
     return Candidates(
         weight[kept], bound[kept], np.ones(kept.size), tuple(names[i] for i in kept)
@@ -115,9 +115,9 @@ def axis_candidates(schema: InputSchema, points: FloatArray, scores: FloatArray)
     return Candidates(weight, own, np.array(movable), tuple(names))
 
 
-def _most(balance: FloatArray) -> "np.ndarray":
+def _most(balance: FloatArray, most: int) -> "np.ndarray":
     """Positions of the most balanced candidates, in order of position."""
-    order = np.argsort(-balance, kind="stable")[:_MOST_NEURONS]
+    order = np.argsort(-balance, kind="stable")[:most]
     return np.sort(order[balance[order] > 0])
 
 
