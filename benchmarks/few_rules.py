@@ -8,8 +8,6 @@ on the other quarter, which neither has seen. Tables that are not bundled lie in
 out where they do not. One thread.
 """
 
-import argparse
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +18,6 @@ from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -28,10 +25,10 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from explainrelu.datasets import load_breast_cancer, load_iris, load_loans, load_wine
 
 Table = tuple[pd.DataFrame, Any, bool]
-_ADULT = (
-    "age workclass fnlwgt education education_num marital occupation relationship race sex "
-    "gain loss hours country income"
-).split()
+_ADULT = [
+    *("age", "workclass", "fnlwgt", "education", "education_num", "marital", "occupation"),
+    *("relationship", "race", "sex", "gain", "loss", "hours", "country", "income"),
+]
 
 
 def moons() -> Table:
@@ -47,7 +44,17 @@ def banknote(folder: Path) -> Table:
 
 def pima(folder: Path) -> Table:
     X = pd.read_csv(folder / "pima-indians-diabetes.csv", header=None)
-    X.columns = ["pregnant", "glucose", "pressure", "skin", "insulin", "bmi", "pedigree", "age", "y"]
+    X.columns = [
+        "pregnant",
+        "glucose",
+        "pressure",
+        "skin",
+        "insulin",
+        "bmi",
+        "pedigree",
+        "age",
+        "y",
+    ]
     return X, X.pop("y"), False
 
 
@@ -65,9 +72,7 @@ def compas(folder: Path) -> Table:
 
 
 def adult(folder: Path) -> Table:
-    X = pd.read_csv(
-        folder / "adult-train.csv", header=None, names=_ADULT, skipinitialspace=True
-    )
+    X = pd.read_csv(folder / "adult-train.csv", header=None, names=_ADULT, skipinitialspace=True)
     return X, X.pop("income"), False
 
 

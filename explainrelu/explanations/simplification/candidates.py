@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explainrelu.arrays import FloatArray, dense, frozen, frozen_floats
+from explainrelu.arrays import BoolArray, FloatArray, IntArray, frozen, frozen_floats
 from explainrelu.network.column import ColumnKind
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.patterns import (
@@ -39,7 +39,7 @@ class Candidates:
 
     weight: FloatArray
     own: FloatArray
-    movable: "np.ndarray"
+    movable: BoolArray
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -81,13 +81,13 @@ def network_candidates(network: ReluNetwork, points: FloatArray) -> Candidates:
     balance = np.minimum(share, 1.0 - share)
     cuts = np.abs(weight).max(axis=1) > 0
     early = np.arange(balance.size) < n_first
-    kept = np.concatenate([
-        _most(np.where(cuts & early, balance, 0.0), _MOST_FIRST),
-        _most(np.where(cuts & ~early, balance, 0.0), _MOST_LATER),
-    ])
-    return Candidates(
-        weight[kept], bound[kept], np.ones(kept.size), tuple(names[i] for i in kept)
+    kept = np.concatenate(
+        [
+            _most(np.where(cuts & early, balance, 0.0), _MOST_FIRST),
+            _most(np.where(cuts & ~early, balance, 0.0), _MOST_LATER),
+        ]
     )
+    return Candidates(weight[kept], bound[kept], np.ones(kept.size), tuple(names[i] for i in kept))
 
 
 def axis_candidates(schema: InputSchema, points: FloatArray, scores: FloatArray) -> Candidates:
@@ -115,24 +115,24 @@ def axis_candidates(schema: InputSchema, points: FloatArray, scores: FloatArray)
     return Candidates(weight, own, np.array(movable), tuple(names))
 
 
-def _most(balance: FloatArray, most: int) -> "np.ndarray":
+def _most(balance: FloatArray, most: int) -> IntArray:
     """Positions of the most balanced candidates, in order of position."""
     order = np.argsort(-balance, kind="stable")[:most]
     return np.sort(order[balance[order] > 0])
 
 
-def _indicator(n_inputs: int, inputs: "np.ndarray") -> FloatArray:
+def _indicator(n_inputs: int, inputs: IntArray) -> FloatArray:
     weight = np.zeros(n_inputs)
     weight[inputs] = 1.0
     return weight
 
 
-def _level_sets(indicators: FloatArray, scores: FloatArray) -> list["np.ndarray"]:
+def _level_sets(indicators: FloatArray, scores: FloatArray) -> list[IntArray]:
     """Sets of positions of levels: each alone, and those with the lowest mean scores."""
     n_levels = indicators.shape[1]
     if n_levels < 2:
         return []
-    sets = {(i,) for i in range(n_levels)} if n_levels > 2 else {(0,)}
+    sets: set[tuple[int, ...]] = {(i,) for i in range(n_levels)} if n_levels > 2 else {(0,)}
     rows = np.maximum(indicators.sum(axis=0), 1.0)
     for score in scores.T:
         order = np.argsort(indicators.T @ score / rows, kind="stable")
