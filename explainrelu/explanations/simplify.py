@@ -274,7 +274,7 @@ def _growing(
     drawn = drawn_rows(network.schema, points, n_drawn, rng)
     everything = np.vstack([points, drawn])
     scores = network.forward(everything) @ view.matrix.T
-    together = max(10.0 * points.shape[0], 200.0 * network.n_inputs)
+    together = max(10.0 * points.shape[0], 400.0 * network.n_inputs)
     share = min(1.0, together / n_drawn)
     weight = np.concatenate([np.ones(points.shape[0]), np.full(n_drawn, share)])
     some = points[:: max(1, points.shape[0] // _SLOPES)]

@@ -75,7 +75,9 @@ def network_candidates(network: ReluNetwork, points: FloatArray) -> Candidates:
         bounds.append(-bias[start:])
         names += [f"neuron {name}" for name in layer_of[start:]]
     if not names:
-        return Candidates(np.zeros((0, network.n_inputs)), np.zeros(0), np.zeros(0), ())
+        return Candidates(
+            np.zeros((0, network.n_inputs)), np.zeros(0), np.zeros(0, dtype=np.bool_), ()
+        )
     weight, bound = np.concatenate(weights), np.concatenate(bounds)
     share = (points @ weight.T > bound).mean(axis=0)
     balance = np.minimum(share, 1.0 - share)
@@ -87,7 +89,9 @@ def network_candidates(network: ReluNetwork, points: FloatArray) -> Candidates:
             _most(np.where(cuts & ~early, balance, 0.0), _MOST_LATER),
         ]
     )
-    return Candidates(weight[kept], bound[kept], np.ones(kept.size), tuple(names[i] for i in kept))
+    return Candidates(
+        weight[kept], bound[kept], np.ones(kept.size, dtype=np.bool_), tuple(names[i] for i in kept)
+    )
 
 
 def axis_candidates(schema: InputSchema, points: FloatArray, scores: FloatArray) -> Candidates:
@@ -112,7 +116,7 @@ def axis_candidates(schema: InputSchema, points: FloatArray, scores: FloatArray)
             movable.append(True)
     weight = np.array(weights).reshape(len(names), schema.n_inputs)
     own = np.where(np.array(movable, dtype=np.bool_), np.nan, 0.5)
-    return Candidates(weight, own, np.array(movable), tuple(names))
+    return Candidates(weight, own, np.array(movable, dtype=np.bool_), tuple(names))
 
 
 def _most(balance: FloatArray, most: int) -> IntArray:
