@@ -43,7 +43,7 @@ def largest_deviations(
     seen = Farthest(solver)
     complete = _visit(solver, seen, points, _until(until, _VISITED_SHARE))
     far = Farthest(solver)
-    far.see(seen.point.reshape(-1, points.shape[1]))
+    far.see(seen.found)
     if search_all_regions(solver, far, _until(until, _LISTING_SHARE)):
         bound = np.maximum(far.bound, far.value)
         how = [[ALL_REGIONS] * len(solver.view) for _ in range(solver.grown.tree.n_leaves)]

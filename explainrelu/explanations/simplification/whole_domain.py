@@ -39,6 +39,7 @@ _MOST_CHOICES = 64  # combinations of levels up to which each is listed
 _STARTS = 12  # of climbing, a rule, side and score
 _CLIMBS = 8
 _PROGRAM_ENTRIES = 300_000  # weights up to which a program is written
+_MOST_NARROWED = 200  # inputs up to which a box is put around a leaf, two programs an input
 _ROOM = 1e-7  # share of the domain by which the box around a leaf is widened
 
 
@@ -94,7 +95,7 @@ def climb(
     drawn = solver.rows.sample(4096, rng)
     corners = np.where(rng.random(drawn.shape) < 0.5, solver.box.lower, solver.box.upper)
     drawn[2048:] = np.where(solver.free, corners, drawn)[2048:]
-    pool = np.concatenate([points, drawn, farthest.point.reshape(-1, points.shape[1])])
+    pool = np.concatenate([points, drawn, farthest.found])
     pool = pool[solver.box.contains(pool)]
     farthest.see(pool)
     starts = _best_of(solver, pool)
@@ -134,7 +135,7 @@ def _best_of(solver: CellSolver, pool: FloatArray) -> FloatArray:
 
 def _other_levels(solver: CellSolver, farthest: Farthest) -> FloatArray:
     """The farthest points with the level of one column changed, every level of every column."""
-    points = farthest.point[np.isfinite(farthest.value)]
+    points = farthest.found
     found = [np.zeros((0, points.shape[1]))]
     for choice in solver.rows.choices:
         for values in choice.values:
@@ -169,7 +170,8 @@ def bound_over_domain(
     how = [["back-substitution"] * len(solver.view) for _ in range(n_rules)]
     prepared = []
     for rule in range(n_rules):
-        leaf = _leaf_of(solver, rule)
+        late = deadline is not None and monotonic() > deadline
+        leaf = _leaf_of(solver, rule, narrow=not late)
         if leaf is None:
             continue
         network = deviation_network(solver, rule)
@@ -197,11 +199,14 @@ def deviation_network(solver: CellSolver, rule: int) -> ReluNetwork:
     return difference_network(viewed, ReluNetwork((), formula, schema, outputs))
 
 
-def _leaf_of(solver: CellSolver, rule: int) -> _Leaf | None:
-    """A leaf and a box around its part of the domain; None where no row lies there."""
+def _leaf_of(solver: CellSolver, rule: int, *, narrow: bool) -> _Leaf | None:
+    """A leaf and a box around its part of the domain; None where no row lies there.
+
+    Without ``narrow``, and for many inputs, the box is the domain.
+    """
     weight, bound = solver.grown.tree.half_spaces(rule)
     box = solver.box
-    if bound.size:
+    if bound.size and narrow and box.n_inputs <= _MOST_NARROWED:
         ranges = Polytope(weight, bound, box).ranges(tolerances=solver.tolerances)
         if np.isnan(ranges).any():
             return None

@@ -11,6 +11,7 @@ from explainrelu.explanations.simplification.candidates import axis_candidates, 
 from explainrelu.explanations.simplification.decisions import Decision, decision_of
 from explainrelu.explanations.simplification.drawn_rows import drawn_rows
 from explainrelu.explanations.simplification.formulas import Standard, fitted, sparse_fit
+from explainrelu.explanations.simplification.growing import Growing, Sample
 from explainrelu.explanations.simplification.quality import equal_decisions, quality_frame
 from explainrelu.explanations.simplification.split_tree import SplitTree
 from explainrelu.network.column import Column, ColumnKind
@@ -104,6 +105,21 @@ def test_neurons_of_the_first_layer_give_their_own_borders():
         [[2.0]],
         [1.0],
     )
+
+
+def test_leaves_with_nearly_the_same_formula_are_merged():
+    rows = np.random.default_rng(0).uniform(-1.0, 1.0, size=(400, 1))
+    network = xr.ReluNetwork.from_weights([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+    sample = Sample(rows, network.forward(rows), np.ones(400))
+    candidates = axis_candidates(network.schema, rows, sample.scores)
+    rng = np.random.default_rng(0)
+    growing = Growing(
+        sample, candidates, Decision.NONE, np.zeros(1, int), None, np.ones((1, 1)), rng
+    )
+    for _ in range(3):
+        growing.grow()
+    assert growing.merged(growing.state(), -1.0).tree.n_leaves == 4
+    assert growing.merged(growing.state(), 1e-4).tree.n_leaves == 2
 
 
 def test_decisions_are_signs_largest_scores_or_none():
