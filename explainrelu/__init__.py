@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
     from explainrelu.audits.coverage import coverage
+    from explainrelu.audits.lipschitz import lipschitz
     from explainrelu.audits.model_difference import compare_models
     from explainrelu.audits.monotonicity import monotonicity
     from explainrelu.audits.robustness import robustness
-    from explainrelu.audits.steepness import lipschitz
     from explainrelu.certificate import Certificate
     from explainrelu.explanations.agreement.comparison import compare_attributions
     from explainrelu.explanations.agreement.faithfulness import faithfulness
@@ -101,7 +101,7 @@ _HOMES = {
     "import_model": "importers.import_model",
     "integrated_gradients": "explanations.integrated_gradients",
     "largest_difference": "milp.difference",
-    "lipschitz": "audits.steepness",
+    "lipschitz": "audits.lipschitz",
     "load": "rewrites.storage",
     "max_of_shallow": "rewrites.max_of_shallow",
     "monotonicity": "audits.monotonicity",

@@ -6,9 +6,9 @@ from time import monotonic
 import numpy as np
 
 from explainrelu.arrays import BoolArray, FloatArray, IntArray
-from explainrelu.audits.slope_program import SlopeProgram
-from explainrelu.audits.slopes import level_boxes, negligible_slopes, slope_bounds, slopes_at
-from explainrelu.audits.trends import Direction, Pair, Proof, Trend
+from explainrelu.audits.trend.slope_program import SlopeProgram
+from explainrelu.audits.trend.slopes import level_boxes, negligible_slopes, slope_bounds, slopes_at
+from explainrelu.audits.trend.trends import Direction, Pair, Proof, Trend
 from explainrelu.certificate import Exactness
 from explainrelu.geometry.box import Box
 from explainrelu.milp.rows import RowSpace
