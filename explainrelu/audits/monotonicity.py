@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from explainrelu.audits.trend_search import TrendSearch
-from explainrelu.audits.trends import Direction, Monotonicity
+from explainrelu.audits.trend.trend_search import TrendSearch
+from explainrelu.audits.trend.trends import Direction, Monotonicity
 from explainrelu.errors import ArgumentError, InputTypeError
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model

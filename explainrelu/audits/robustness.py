@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from explainrelu.arrays import BoolArray, FloatArray
-from explainrelu.audits.certified_radii import certified_radii, crossings
-from explainrelu.audits.decisions import Decision, decision_of
-from explainrelu.audits.distances import Robustness
-from explainrelu.audits.nearest_boundary import Nearest, nearest_boundary
-from explainrelu.audits.neighbourhoods import Neighbourhoods
-from explainrelu.audits.norms import Norm, checked_norm, input_scales, movable_columns
+from explainrelu.audits.boundary.certified_radii import certified_radii, crossings
+from explainrelu.audits.boundary.decisions import Decision, decision_of
+from explainrelu.audits.boundary.distances import Robustness
+from explainrelu.audits.boundary.nearest_boundary import Nearest, nearest_boundary
+from explainrelu.audits.boundary.neighbourhoods import Neighbourhoods
+from explainrelu.audits.boundary.norms import Norm, checked_norm, input_scales, movable_columns
 from explainrelu.errors import ArgumentError, DataError, InputTypeError
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import linprog, nnls
 
-from explainrelu.audits.decisions import decision_of
+from explainrelu.audits.boundary.decisions import decision_of
 from explainrelu.geometry.box import Box
 from explainrelu.network.network import ReluNetwork
 from explainrelu.regions.enumeration import enumerate_regions

@@ -3,8 +3,8 @@
 import numpy as np
 
 from explainrelu.arrays import BoolArray, FloatArray, IntArray
-from explainrelu.audits.neighbourhoods import Neighbourhoods
-from explainrelu.audits.norms import Norm
+from explainrelu.audits.boundary.neighbourhoods import Neighbourhoods
+from explainrelu.audits.boundary.norms import Norm
 
 __all__ = ["certified_radii", "crossings", "nearest_on_forms"]
 

@@ -5,10 +5,10 @@ from time import monotonic
 
 import numpy as np
 
-from explainrelu.arrays import FloatArray, IntArray
-from explainrelu.audits.slope_program import SlopeProgram
-from explainrelu.audits.slopes import level_boxes, negligible_slopes, slope_bounds, slopes_at
-from explainrelu.audits.trends import Direction, Pair, Proof, Trend
+from explainrelu.arrays import BoolArray, FloatArray, IntArray
+from explainrelu.audits.trend.slope_program import SlopeProgram
+from explainrelu.audits.trend.slopes import level_boxes, negligible_slopes, slope_bounds, slopes_at
+from explainrelu.audits.trend.trends import Direction, Pair, Proof, Trend
 from explainrelu.certificate import Exactness
 from explainrelu.geometry.box import Box
 from explainrelu.milp.rows import RowSpace
@@ -16,6 +16,7 @@ from explainrelu.network.column import ColumnKind
 from explainrelu.network.network import AffineMap, ReluNetwork
 from explainrelu.network.outputs import OutputSchema, ScoreView
 from explainrelu.regions.enumeration import enumerate_regions
+from explainrelu.regions.region import LinearRegion
 from explainrelu.tolerances import Tolerances
 
 __all__ = ["TrendSearch"]
@@ -240,6 +241,17 @@ class TrendSearch:
                 best = found
         return best
 
+    def _inside(self, row: FloatArray, bits: BoolArray, k: int, i: int, sign: float) -> Pair | None:
+        """A pair through a row, or else through the middle of a region it lies on the border of."""
+        row = self._rows.nearest(row)
+        lower, upper = self._domain.lower.copy(), self._domain.upper.copy()
+        for choice in self._rows.choices:
+            lower[choice.inputs] = upper[choice.inputs] = row[choice.inputs]
+        region = LinearRegion(self._network, np.packbits(bits), Box(lower, upper))
+        ball = region.polytope().inscribed_ball(tolerances=self._tolerances)
+        middle = ball.centre if ball.radius > 0 else row
+        return self._along(middle, k, i, sign) or self._along(row, k, i, sign)
+
     def _along(self, row: FloatArray, k: int, i: int, sign: float) -> Pair | None:
         """The pair of rows with the largest rise (fall) along one input through a row."""
         places = self._places(row, i)
@@ -291,8 +303,8 @@ class TrendSearch:
             limit = None if np.isinf(left) else max(left, 0.01)
             # a slope that the solver takes for zero is none
             zero = max(small, self._tolerances.feasibility * max(upper, -lower))
-            most, row = program.largest(i, sign, target=10 * zero, time_limit=limit)
-            found = None if not row.size else self._along(self._rows.nearest(row), k, i, sign)
+            most, row, bits = program.largest(i, sign, target=10 * zero, time_limit=limit)
+            found = None if not row.size else self._inside(row, bits, k, i, sign)
             most = 0.0 if 0.0 < most <= zero else most
             if sign > 0:
                 upper, rising = min(upper, max(most, lower)), found

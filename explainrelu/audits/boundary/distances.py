@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from explainrelu.arrays import BoolArray, FloatArray, IntArray, frozen, frozen_floats
-from explainrelu.audits.norms import Norm
+from explainrelu.audits.boundary.norms import Norm
 from explainrelu.certificate import Exactness
 from explainrelu.errors import ArgumentError
 from explainrelu.network.schema import InputSchema

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from explainrelu.arrays import FloatArray, IntArray, applied_to_rows, dense
-from explainrelu.audits.decisions import Decision
-from explainrelu.audits.norms import Norm
+from explainrelu.audits.boundary.decisions import Decision
+from explainrelu.audits.boundary.norms import Norm
 from explainrelu.network.network import Layer
 
 __all__ = ["Neighbourhoods", "UnitBounds"]

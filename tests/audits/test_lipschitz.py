@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import explainrelu as xr
-from explainrelu.audits.norms import Norm
+from explainrelu.audits.boundary.norms import Norm
 from explainrelu.certificate import Exactness
 from explainrelu.errors import ArgumentError, ColumnsError
 from explainrelu.geometry.box import Box

@@ -21,8 +21,8 @@ from time import monotonic
 import numpy as np
 
 from explainrelu.arrays import BoolArray, FloatArray
-from explainrelu.audits.neighbourhoods import Neighbourhoods, UnitBounds
-from explainrelu.audits.norms import Norm
+from explainrelu.audits.boundary.neighbourhoods import Neighbourhoods, UnitBounds
+from explainrelu.audits.boundary.norms import Norm
 from explainrelu.geometry.linear_program import LinearProgram, LinearStatus
 from explainrelu.tolerances import Tolerances
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from explainrelu.arrays import FloatArray, dense
+from explainrelu.arrays import BoolArray, FloatArray, dense
 from explainrelu.geometry.box import Box
 from explainrelu.milp.encoding import NetworkProgram, encode
 from explainrelu.milp.solving import Program, SolveStatus
@@ -22,6 +22,8 @@ from explainrelu.network.network import AffineMap, ReluNetwork
 from explainrelu.tolerances import Tolerances
 
 __all__ = ["SlopeProgram"]
+
+_NOWHERE = np.zeros(0), np.zeros(0, dtype=np.bool_)
 
 
 class SlopeProgram:
@@ -56,22 +58,44 @@ class SlopeProgram:
 
     def largest(
         self, i: int, sign: float, *, target: float, time_limit: float | None
-    ) -> tuple[float, FloatArray]:
-        """No slope by input ``i`` times ``sign`` is larger than this, and the row it was found at.
+    ) -> tuple[float, FloatArray, BoolArray]:
+        """No slope by input ``i`` times ``sign`` is larger than this, and where one was found.
 
-        The search stops at the first slope beyond ``target``. The row is empty where none was
-        found.
+        The search stops at the first slope beyond ``target``.
+
+        Returns
+        -------
+        bound
+        row : (n_inputs,)
+            Empty where none was found.
+        pattern : (n_neurons,) bool
+            That has the slope found; the row may lie on the border of its region.
         """
         variable, constant = self._slopes[i]
         if variable is None:
-            return sign * constant, np.zeros(0)
+            return sign * constant, *_NOWHERE
         found = self._program.maximise({variable: sign}, target=target, time_limit=time_limit)
         if found.status is SolveStatus.INFEASIBLE:  # which a network never is
-            return np.inf, np.zeros(0)
+            return np.inf, *_NOWHERE
         if not found.point.size:
-            return found.bound, np.zeros(0)
+            return found.bound, *_NOWHERE
         row = np.array([found.point[v.index] for v in self._encoded.inputs])
-        return found.bound, self._encoded.rows.nearest(row)
+        return found.bound, self._encoded.rows.nearest(row), self._pattern(found.point)
+
+    def _pattern(self, point: FloatArray) -> BoolArray:
+        """One bit a rectified unit, from the switches and the bounds."""
+        found = [np.zeros(0, dtype=np.bool_)]
+        parts = zip(
+            self._encoded.network.layers, self._encoded.switches, self._encoded.bounds.lower,
+            strict=True,
+        )  # fmt: skip
+        for layer, switches, lower in parts:
+            bits = lower >= 0
+            for j, switch in enumerate(switches):
+                if switch is not None:
+                    bits[j] = point[switch.index] > 0.5
+            found.append(bits[layer.rectified])
+        return np.concatenate(found)
 
 
 class _Backwards:

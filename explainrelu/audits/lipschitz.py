@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from explainrelu.arrays import FloatArray, IntArray, frozen_floats
-from explainrelu.audits.norms import Norm, checked_norm, input_scales, movable_columns
-from explainrelu.audits.slopes import level_boxes, slope_bounds, slopes_at
+from explainrelu.audits.boundary.norms import Norm, checked_norm, input_scales, movable_columns
+from explainrelu.audits.trend.slopes import level_boxes, slope_bounds, slopes_at
 from explainrelu.certificate import Exactness
 from explainrelu.errors import ArgumentError
 from explainrelu.geometry.box import Box
