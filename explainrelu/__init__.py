@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from explainrelu.audits.monotonicity import monotonicity
     from explainrelu.audits.properties import verify_property
     from explainrelu.audits.robustness import robustness
-    from explainrelu.audits.steepness import lipschitz
     from explainrelu.audits.verification.constraints import LinearConstraint, OutputConstraints
     from explainrelu.audits.verification.vnnlib import read_vnnlib
     from explainrelu.certificate import Certificate
@@ -115,7 +114,6 @@ _HOMES = {
     "individual_fairness": "audits.fairness.individual",
     "integrated_gradients": "explanations.integrated_gradients",
     "largest_difference": "milp.difference",
-    "lipschitz": "audits.steepness",
     "load": "rewrites.storage",
     "max_of_shallow": "rewrites.max_of_shallow",
     "monotonicity": "audits.monotonicity",
@@ -189,7 +187,6 @@ __all__ = [
     "individual_fairness",
     "integrated_gradients",
     "largest_difference",
-    "lipschitz",
     "load",
     "max_of_shallow",
     "monotonicity",

@@ -215,9 +215,7 @@ def _known(what: str, given: Any, names: set[str]) -> dict[str, Any]:
         raise InputTypeError(f"{what} must be a mapping, got {type(given).__qualname__}.")
     odd = [str(name) for name in given if name not in names]
     if odd:
-        raise ArgumentError(
-            f"{what} has no entry {odd[0]!r}; it takes {', '.join(sorted(names))}."
-        )
+        raise ArgumentError(f"{what} has no entry {odd[0]!r}; it takes {', '.join(sorted(names))}.")
     return dict(given)
 
 

@@ -14,13 +14,13 @@ from explainrelu.audits.auditing.verdicts import (
     checks_frame,
     overall_status,
 )
+from explainrelu.audits.boundary.distances import Robustness
 from explainrelu.audits.coverage import Coverage
-from explainrelu.audits.distances import Robustness
 from explainrelu.audits.fairness.fairness import Fairness
+from explainrelu.audits.lipschitz import Steepest
 from explainrelu.audits.properties import PropertyResult
 from explainrelu.audits.recourse.result import CounterfactualResult
-from explainrelu.audits.steepness import Steepest
-from explainrelu.audits.trends import Monotonicity
+from explainrelu.audits.trend.trends import Monotonicity
 from explainrelu.explanations.diagnostics import RegionDiagnostics
 from explainrelu.explanations.simplification.few_rules import FewRules
 from explainrelu.geometry.box import Box

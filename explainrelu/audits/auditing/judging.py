@@ -7,13 +7,13 @@ import pandas as pd
 
 from explainrelu.audits.auditing.expectations import Expectations
 from explainrelu.audits.auditing.verdicts import AuditCheck, AuditStatus, status_of
+from explainrelu.audits.boundary.distances import Robustness
 from explainrelu.audits.coverage import Coverage
-from explainrelu.audits.distances import Robustness
 from explainrelu.audits.fairness.fairness import Fairness
 from explainrelu.audits.properties import PropertyResult, PropertyStatus
 from explainrelu.audits.recourse.result import CounterfactualResult
 from explainrelu.audits.recourse.search import CounterfactualStatus
-from explainrelu.audits.trends import Monotonicity
+from explainrelu.audits.trend.trends import Monotonicity
 from explainrelu.certificate import Certificate, Status
 from explainrelu.explanations.diagnostics import RegionDiagnostics
 from explainrelu.explanations.simplification.few_rules import FewRules
@@ -180,9 +180,7 @@ def _on_rate(
         yield make("fairness", f"{name} of {feature}", value, threshold, "exact", told)
 
 
-def on_recourse(
-    expected: Expectations, found: CounterfactualResult | None
-) -> Iterator[AuditCheck]:
+def on_recourse(expected: Expectations, found: CounterfactualResult | None) -> Iterator[AuditCheck]:
     """How many refused rows can reach the favourable class."""
     if found is None:
         return
@@ -213,7 +211,9 @@ def on_rules(expected: Expectations, found: FewRules | None) -> Iterator[AuditCh
     told += f"off by at most {found.whole.largest_bound:.4g} anywhere in the domain"
     name = f"{words} that a few rules keep"
     if expected.min_rules_agreement is None:
-        yield AuditCheck.not_applicable("rules", name, f"{value:.1%}: no share was expected; {told}")
+        yield AuditCheck.not_applicable(
+            "rules", name, f"{value:.1%}: no share was expected; {told}"
+        )
         return
     yield AuditCheck.at_least("rules", name, value, expected.min_rules_agreement, "exact", told)
 
