@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
+    from explainrelu.audits.actionability import Actionability
+    from explainrelu.audits.counterfactuals import counterfactuals
     from explainrelu.audits.coverage import coverage
     from explainrelu.audits.lipschitz import lipschitz
     from explainrelu.audits.model_difference import compare_models
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
 
 # name -> the module that defines it; imported when the name is first used
 _HOMES = {
+    "Actionability": "audits.actionability",
     "AgreementDisplay": "reports.displays.agreement",
     "Box": "geometry.box",
     "Certificate": "certificate",
@@ -89,6 +92,7 @@ _HOMES = {
     "compress": "rewrites.compress",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
+    "counterfactuals": "audits.counterfactuals",
     "coverage": "audits.coverage",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
@@ -128,6 +132,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "Actionability",
     "AgreementDisplay",
     "Box",
     "Certificate",
@@ -151,6 +156,7 @@ __all__ = [
     "compress",
     "convert",
     "count_regions",
+    "counterfactuals",
     "coverage",
     "datasets",
     "enumerate_regions",
