@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from explainrelu.explanations.integrated_gradients import integrated_gradients
     from explainrelu.explanations.ranking import rank_features
     from explainrelu.explanations.rules import extract_rules
+    from explainrelu.explanations.simplify import simplify
     from explainrelu.exporters.to_onnx import to_onnx
     from explainrelu.exporters.to_torch import to_torch
     from explainrelu.geometry.box import Box
@@ -118,6 +119,7 @@ _HOMES = {
     "robustness": "audits.robustness",
     "same_parameters": "rewrites.same_parameters",
     "save": "rewrites.storage",
+    "simplify": "explanations.simplify",
     "stability": "milp.stability",
     "to_onnx": "exporters.to_onnx",
     "to_torch": "exporters.to_torch",
@@ -185,6 +187,7 @@ __all__ = [
     "robustness",
     "same_parameters",
     "save",
+    "simplify",
     "stability",
     "to_onnx",
     "to_torch",
