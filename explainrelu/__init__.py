@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
+    from explainrelu.audits.coverage import coverage
+    from explainrelu.audits.model_difference import compare_models
     from explainrelu.certificate import Certificate
-    from explainrelu.explanations.agreement import compare_with_shap
+    from explainrelu.explanations.agreement.comparison import compare_attributions
+    from explainrelu.explanations.agreement.faithfulness import faithfulness
+    from explainrelu.explanations.agreement.sensitivity import attribution_sensitivity
+    from explainrelu.explanations.agreement.with_shap import compare_with_shap
+    from explainrelu.explanations.diagnostics import region_diagnostics
     from explainrelu.explanations.explain import explain
     from explainrelu.explanations.ranking import rank_features
     from explainrelu.explanations.rules import extract_rules
@@ -31,7 +37,13 @@ if TYPE_CHECKING:
     from explainrelu.regions.segments import pieces_between
     from explainrelu.regions.upper_bounds import region_upper_bounds
     from explainrelu.regions.verification import certify
-    from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
+    from explainrelu.reports.displays.agreement import AgreementDisplay
+    from explainrelu.reports.displays.coefficient_profile import CoefficientProfileDisplay
+    from explainrelu.reports.displays.parallel_coefficients import ParallelCoefficientsDisplay
+    from explainrelu.reports.displays.ranking import RankingDisplay
+    from explainrelu.reports.displays.region_map import RegionMapDisplay
+    from explainrelu.reports.displays.rules_error import RulesErrorDisplay
+    from explainrelu.reports.displays.waterfall import WaterfallDisplay
     from explainrelu.reports.report import report
     from explainrelu.rewrites import hard_functions
     from explainrelu.rewrites.canonical_form import canonical_form
@@ -50,24 +62,34 @@ if TYPE_CHECKING:
 
 # name -> the module that defines it; imported when the name is first used
 _HOMES = {
+    "AgreementDisplay": "reports.displays.agreement",
     "Box": "geometry.box",
     "Certificate": "certificate",
+    "CoefficientProfileDisplay": "reports.displays.coefficient_profile",
     "InputSchema": "network.schema",
-    "RankingDisplay": "reports.displays",
-    "RegionMapDisplay": "reports.displays",
+    "ParallelCoefficientsDisplay": "reports.displays.parallel_coefficients",
+    "RankingDisplay": "reports.displays.ranking",
+    "RegionMapDisplay": "reports.displays.region_map",
     "ReluNetwork": "network.network",
+    "RulesErrorDisplay": "reports.displays.rules_error",
     "Tolerances": "tolerances",
+    "WaterfallDisplay": "reports.displays.waterfall",
+    "attribution_sensitivity": "explanations.agreement.sensitivity",
     "canonical_form": "rewrites.canonical_form",
     "certify": "regions.verification",
     "check_equivalence": "rewrites.equivalence.check",
-    "compare_with_shap": "explanations.agreement",
+    "compare_attributions": "explanations.agreement.comparison",
+    "compare_models": "audits.model_difference",
+    "compare_with_shap": "explanations.agreement.with_shap",
     "compress": "rewrites.compress",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
+    "coverage": "audits.coverage",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "extract_rules": "explanations.rules",
     "extremes": "milp.extremes",
+    "faithfulness": "explanations.agreement.faithfulness",
     "from_pieces": "rewrites.pieces",
     "identifiability": "rewrites.identifiability",
     "identifiable_network": "rewrites.identifiable",
@@ -78,6 +100,7 @@ _HOMES = {
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
+    "region_diagnostics": "explanations.diagnostics",
     "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
     "same_parameters": "rewrites.same_parameters",
@@ -97,26 +120,36 @@ _MODULES = {
 }
 
 __all__ = [
+    "AgreementDisplay",
     "Box",
     "Certificate",
+    "CoefficientProfileDisplay",
     "InputSchema",
+    "ParallelCoefficientsDisplay",
     "RankingDisplay",
     "RegionMapDisplay",
     "ReluNetwork",
+    "RulesErrorDisplay",
     "Tolerances",
+    "WaterfallDisplay",
+    "attribution_sensitivity",
     "canonical_form",
     "certify",
     "check_equivalence",
+    "compare_attributions",
+    "compare_models",
     "compare_with_shap",
     "compress",
     "convert",
     "count_regions",
+    "coverage",
     "datasets",
     "enumerate_regions",
     "errors",
     "explain",
     "extract_rules",
     "extremes",
+    "faithfulness",
     "from_pieces",
     "hard_functions",
     "identifiability",
@@ -128,6 +161,7 @@ __all__ = [
     "observed_regions",
     "pieces_between",
     "rank_features",
+    "region_diagnostics",
     "region_upper_bounds",
     "report",
     "same_parameters",

@@ -15,7 +15,7 @@ from explainrelu.certificate import Certificate, Check, Exactness
 from explainrelu.cli import main
 from explainrelu.command_line import commands
 from explainrelu.command_line.console import records
-from explainrelu.explanations.agreement import compare_with_shap
+from explainrelu.explanations.agreement.with_shap import compare_with_shap
 from explainrelu.explanations.explain import METHODS, explain
 from explainrelu.explanations.ranking import rank_features
 from explainrelu.explanations.rules import extract_rules

@@ -22,7 +22,7 @@ from explainrelu.command_line.layouts import (
 )
 from explainrelu.command_line.table_files import check_folder, needs_pyarrow, table_writer
 from explainrelu.errors import ArgumentError, OutputError
-from explainrelu.explanations.agreement import compare_with_shap
+from explainrelu.explanations.agreement.with_shap import compare_with_shap
 from explainrelu.explanations.explain import explain
 from explainrelu.explanations.ranking import rank_features
 from explainrelu.explanations.rules import RuleSet, extract_rules

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from explainrelu.certificate import Certificate, Status
-from explainrelu.explanations.agreement import Comparison
+from explainrelu.explanations.agreement.with_shap import Comparison
 from explainrelu.explanations.explanation import Explanation
 from explainrelu.network.formula import number_text
 from explainrelu.network.network import ReluNetwork

@@ -40,8 +40,9 @@ class Explanation:
         How the values were computed.
     base_meaning
         What the base value is, in words.
-    baseline : DataFrame (1, n_columns)
-        The raw point the values are measured from.
+    baseline : DataFrame (n_baselines, n_columns)
+        The raw point the values are measured from; where there are several rows, each row's own
+        (``paired``), or else all of them, over which the values are means.
     imputed : (n_samples, n_columns) bool
         Values that were missing and filled by the model's own pipeline.
     exactness
@@ -50,6 +51,10 @@ class Explanation:
         The check that they add up.
     shape
         The shape of one sample where it is a picture, a signal, ...; () for a row of a table.
+    paired
+        Whether row ``i`` of ``baseline`` is that of row ``i`` of the data.
+    standard_errors : as ``values``, optional
+        Of values that were sampled; None where nothing was.
     """
 
     values: FloatArray
@@ -65,10 +70,14 @@ class Explanation:
     exactness: Exactness
     certificate: Certificate
     shape: tuple[int, ...] = ()
+    paired: bool = False
+    standard_errors: FloatArray | None = None
 
     def __post_init__(self) -> None:
         for name in ("values", "base_values", "scores", "regions", "imputed"):
             object.__setattr__(self, name, frozen(np.array(getattr(self, name))))
+        if self.standard_errors is not None:
+            object.__setattr__(self, "standard_errors", frozen(np.array(self.standard_errors)))
         for name in ("data", "baseline"):
             # copied on write: what is done to the caller's table does not reach this one
             object.__setattr__(self, name, getattr(self, name).copy(deep=False))
@@ -100,13 +109,15 @@ class Explanation:
         """One row a data row, output and column.
 
         Columns ``row output feature value attribution base_value score region scale unit
-        exactness imputed baseline``; ``value`` and ``baseline`` are raw values as text.
+        exactness imputed baseline standard_error``; ``value`` and ``baseline`` are raw values as
+        text, of several baselines their number. ``standard_error`` is 0 of what was not sampled.
         """
         n_rows, n_columns, n_scores = len(self), self.data.shape[1], len(self.view)
         values = self.values.reshape(n_rows, n_columns, n_scores)
         per_score = (n_rows, n_scores, n_columns)
         texts = np.stack([_texts(self.data.iloc[:, j]) for j in range(n_columns)], axis=1)
-        starts = np.concatenate([_texts(self.baseline.iloc[:, j]) for j in range(n_columns)])
+        errors = np.zeros(values.shape) if self.standard_errors is None else self.standard_errors
+        errors = errors.reshape(values.shape)
 
         def spread(of_rows: Any) -> Any:
             return np.broadcast_to(of_rows, per_score).reshape(-1)
@@ -126,9 +137,17 @@ class Explanation:
                 "unit": _strings(spread(np.array(self.view.unit, dtype=object))),
                 "exactness": _strings(spread(np.array(str(self.exactness), dtype=object))),
                 "imputed": spread(self.imputed[:, None, :]),
-                "baseline": _strings(spread(starts)),
+                "baseline": _strings(spread(self._baseline_texts()[:, None, :])),
+                "standard_error": errors.transpose(0, 2, 1).reshape(-1),
             }
         )
+
+    def _baseline_texts(self) -> "np.ndarray[Any, np.dtype[np.object_]]":
+        """What each value is measured from: (1 or n_samples, n_columns)."""
+        n_baselines, n_columns = self.baseline.shape
+        if n_baselines > 1 and not self.paired:
+            return np.full((1, n_columns), f"{n_baselines} rows", dtype=object)
+        return np.stack([_texts(self.baseline.iloc[:, j]) for j in range(n_columns)], axis=1)
 
     def to_shap(self) -> Any:
         """The same as a ``shap.Explanation``, so that every shap plot works on it.

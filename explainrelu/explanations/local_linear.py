@@ -11,18 +11,15 @@ from typing import Any
 import numpy as np
 
 from explainrelu.arrays import FloatArray
-from explainrelu.certificate import Certificate, Exactness
 from explainrelu.errors import ArgumentError
+from explainrelu.explanations.assembly import ExplainedRows, assembled, column_sums
 from explainrelu.explanations.baseline import baseline_numbers
-from explainrelu.explanations.explanation import Explanation, additivity
+from explainrelu.explanations.explanation import Explanation
 from explainrelu.importers.import_model import import_model
-from explainrelu.network.network import ReluNetwork
-from explainrelu.network.outputs import ScoreView
-from explainrelu.network.schema import InputSchema
 from explainrelu.regions.observed import regions_of_points
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
-__all__ = ["column_sums", "local_linear"]
+__all__ = ["local_linear"]
 
 
 def local_linear(
@@ -69,6 +66,7 @@ def local_linear(
 
     Examples
     --------
+    >>> from explainrelu.network.network import ReluNetwork
     >>> network = ReluNetwork.from_weights([[[1.0, 2.0]], [[1.0]]], [[0.0], [0.0]])
     >>> local_linear(network, [[1.0, 1.0]], baseline={"x0": 0.0, "x1": 0.0}).values
     array([[1., 2.]])
@@ -85,42 +83,22 @@ def local_linear(
         )
     rows = numbers if background is None else schema.numbers(background)
     start = baseline_numbers(schema, baseline, rows)[None]
-    points = schema.spread(numbers)
-    regions = regions_of_points(network, points)
-    values, base_values = _contributions(network, view, points, schema.spread(start)[0])
-    scores = network.forward(points) @ view.matrix.T
-    if len(view) == 1:
-        values, base_values, scores = values[:, :, 0], base_values[:, 0], scores[:, 0]
-    return Explanation(
-        values=values.reshape(len(frame), *schema.shape, *values.shape[2:])
-        if schema.shape
-        else values,
-        base_values=base_values,
-        scores=scores,
-        data=frame,
-        view=view,
-        regions=regions.names[regions.rows],
+    explained = ExplainedRows(network, view, frame, schema.spread(numbers))
+    values, base_values = _contributions(explained, schema.spread(start)[0])
+    return assembled(
+        explained,
+        values,
+        base_values,
         method="local_linear",
         base_meaning="local intercept at the baseline",
-        baseline=_baseline_frame(schema, start),
-        imputed=schema.imputed(frame),
-        exactness=Exactness.EXACT,
-        certificate=Certificate((additivity(values, base_values, scores, tolerances),)),
-        shape=schema.shape,
+        baseline=schema.decode(schema.spread(start)),
+        tolerances=tolerances,
     )
 
 
-def column_sums(schema: InputSchema) -> FloatArray:
-    """The 0/1 matrix ``(n_inputs, n_columns)`` that adds a column's inputs up."""
-    return np.asarray(
-        schema.input_columns[:, None] == np.arange(schema.n_columns), dtype=np.float64
-    )
-
-
-def _contributions(
-    network: ReluNetwork, view: ScoreView, points: FloatArray, start: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _contributions(explained: ExplainedRows, start: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Values ``(n_samples, n_columns, n_scores)`` and bases ``(n_samples, n_scores)``."""
+    network, view, points = explained.network, explained.view, explained.points
     n_samples, schema = points.shape[0], network.schema
     # one input a column needs no sum, and of a picture there would be millions of zeros in it
     sums = None if schema.one_to_one else column_sums(schema)
@@ -133,8 +111,3 @@ def _contributions(
         terms = weight[regions.rows] * (points[rows] - start)[:, None, :]
         values[rows] = (terms if sums is None else terms @ sums).transpose(0, 2, 1)
     return values, bases
-
-
-def _baseline_frame(schema: InputSchema, numbers: FloatArray) -> Any:
-    """The baseline as a raw row; levels by name."""
-    return schema.decode(schema.spread(numbers))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from explainrelu.arrays import IntArray
 from explainrelu.certificate import Certificate, Check, Status
-from explainrelu.explanations.agreement import Comparison
+from explainrelu.explanations.agreement.with_shap import Comparison
 from explainrelu.explanations.explanation import Explanation
 from explainrelu.explanations.rules import RuleSet
 from explainrelu.network.network import ReluNetwork

@@ -4,16 +4,20 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from explainrelu.arrays import BoolArray, FloatArray, IntArray
-from explainrelu.errors import DataError, MissingValuesError
 from explainrelu.explanations.ranking import overall_name
+from explainrelu.explanations.targets import (
+    class_codes,
+    target_flags,
+    target_frame,
+    target_numbers,
+)
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import Link, Task
 
-__all__ = ["performance", "target_frame"]
+__all__ = ["performance"]
 
 Metric = tuple[str, str, float, str, str]  # output, metric, value, unit, detail
 
@@ -64,49 +68,15 @@ def performance(network: ReluNetwork, X: Any, y: Any) -> pd.DataFrame:
     return table[["output", "metric", "value", "unit", "n_rows", "exactness", "detail"]]
 
 
-def target_frame(y: Any, n_rows: int) -> pd.DataFrame:
-    """The target as a frame of one column an output, without gaps.
-
-    Raises
-    ------
-    DataError
-        Where it has not one value a row.
-    MissingValuesError
-        Where a value is missing.
-    """
-    table = pd.DataFrame(y if isinstance(y, (pd.Series, pd.DataFrame)) else _array(y))
-    if len(table) != n_rows:
-        raise DataError(f"y must have one value a row of X, {n_rows}, got {len(table)}.")
-    missing = table.isna().to_numpy().any(axis=1)
-    if missing.any():
-        raise MissingValuesError(
-            f"y must have a value in every row, got none in row {int(missing.argmax())}. Drop such "
-            "rows of X and y."
-        )
-    return table.reset_index(drop=True)
-
-
-def _array(y: Any) -> "np.ndarray[Any, Any]":
-    if hasattr(y, "detach"):
-        y = y.detach()  # a torch tensor that requires a gradient is no array until then
-    try:
-        array = np.asarray(y)
-    except ValueError as error:
-        raise DataError(f"y must be a column or a table, got a list where {error}.") from error
-    if array.ndim not in (1, 2):
-        raise DataError(f"y must be a column or a table, got shape {array.shape}.")
-    return array
-
-
 def _binary(network: ReluNetwork, scores: FloatArray, target: pd.DataFrame) -> Iterator[Metric]:
-    codes = _codes(network, target)
+    codes = class_codes(network, target)
     name = network.outputs.names[0]
     yield _accuracy(name, codes, (scores[:, 0] > 0).astype(np.int64))
     yield from _ranking_and_loss(name, codes == 1, scores[:, 0])
 
 
 def _multiclass(network: ReluNetwork, scores: FloatArray, target: pd.DataFrame) -> Iterator[Metric]:
-    codes, names = _codes(network, target), network.outputs.names
+    codes, names = class_codes(network, target), network.outputs.names
     overall = overall_name(names)
     areas = [_area(codes == k, scores[:, k]) for k in range(len(names))]
     loss = -Link.log_softmax(scores)[np.arange(codes.size), codes].mean()
@@ -119,7 +89,7 @@ def _multiclass(network: ReluNetwork, scores: FloatArray, target: pd.DataFrame) 
 
 
 def _multilabel(network: ReluNetwork, scores: FloatArray, target: pd.DataFrame) -> Iterator[Metric]:
-    flags = _numbers(network, target).astype(np.bool_)
+    flags = target_flags(network, target)
     exact = float(((scores > 0) == flags).all(axis=1).mean())
     overall = overall_name(network.outputs.names)
     yield overall, "accuracy", exact, "share", "every label right at once"
@@ -131,7 +101,11 @@ def _multilabel(network: ReluNetwork, scores: FloatArray, target: pd.DataFrame) 
 def _regression(network: ReluNetwork, scores: FloatArray, target: pd.DataFrame) -> Iterator[Metric]:
     from sklearn import metrics
 
-    numbers, predicted, unit = _numbers(network, target), network.link(scores), network.outputs.unit
+    numbers, predicted, unit = (
+        target_numbers(network, target),
+        network.link(scores),
+        network.outputs.unit,
+    )
     for k, name in enumerate(network.outputs.names):
         own, given = numbers[:, k], predicted[:, k]
         fit = float(metrics.r2_score(own, given)) if len(own) > 1 else np.nan
@@ -161,37 +135,6 @@ _METRICS: dict[Task, Callable[[ReluNetwork, FloatArray, pd.DataFrame], Iterator[
     Task.REGRESSION: _regression,
     Task.SCORE: _score,
 }
-
-
-def _codes(network: ReluNetwork, target: pd.DataFrame) -> IntArray:
-    """The position of each row's class among the model's classes."""
-    classes = network.outputs.classes
-    if target.shape[1] != 1:
-        raise DataError(f"y must be one column of classes, got {target.shape[1]} columns.")
-    texts = [str(v.item() if isinstance(v, np.generic) else v) for v in target.iloc[:, 0]]
-    codes = pd.Index(classes).get_indexer(pd.Index(texts))
-    if (codes < 0).any():
-        odd = texts[int(np.flatnonzero(codes < 0)[0])]
-        raise DataError(
-            f"y must hold the model's classes, {', '.join(map(repr, classes))}, got {odd!r}. "
-            "Write the target as it was in fit."
-        )
-    return codes.astype(np.int64)
-
-
-def _numbers(network: ReluNetwork, target: pd.DataFrame) -> FloatArray:
-    n_outputs = network.n_outputs
-    if target.shape[1] != n_outputs:
-        raise DataError(
-            f"y must have one column an output, {n_outputs}, got {target.shape[1]}. Hand over the "
-            "target in the form it had in fit; a torch or ONNX classifier says that its outputs "
-            "are classes by ending in Softmax, LogSoftmax or Sigmoid."
-        )
-    try:
-        numbers: npt.NDArray[np.float64] = target.to_numpy(dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"y must hold numbers, got {target.iloc[0, 0]!r}.") from error
-    return numbers
 
 
 def _accuracy(name: str, own: IntArray, given: IntArray) -> Metric:

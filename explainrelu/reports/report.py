@@ -14,12 +14,13 @@ import pandas as pd
 from explainrelu.arrays import IntArray
 from explainrelu.certificate import Certificate
 from explainrelu.errors import InputTypeError, MissingDependencyError
-from explainrelu.explanations.agreement import compare_with_shap
+from explainrelu.explanations.agreement.with_shap import compare_with_shap
 from explainrelu.explanations.explain import explain
 from explainrelu.explanations.explanation import Explanation
 from explainrelu.explanations.limits import checked_limit, checked_seed
 from explainrelu.explanations.ranking import rank_features
 from explainrelu.explanations.rules import RuleSet, extract_rules
+from explainrelu.explanations.targets import target_frame
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
@@ -27,7 +28,7 @@ from explainrelu.network.outputs import Task
 from explainrelu.reports.facts import columns_frame, model_frame, provenance_frame
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.page.page import page
-from explainrelu.reports.performance import performance, target_frame
+from explainrelu.reports.performance import performance
 from explainrelu.reports.reduction import reduction_frame
 from explainrelu.reports.summary import summary
 from explainrelu.reports.tables import TABLES, in_contract

@@ -130,6 +130,7 @@ _CONTRACT: dict[str, dict[str, str]] = {
         "exactness": _STR,
         "imputed": _BOOL,
         "baseline": _STR,
+        "standard_error": _FLOAT,
     },
     "performance": {
         "output": _STR,

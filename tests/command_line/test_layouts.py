@@ -13,7 +13,7 @@ from explainrelu.command_line.layouts import (
     ranking_text,
     table_text,
 )
-from explainrelu.explanations.agreement import compare_with_shap
+from explainrelu.explanations.agreement.with_shap import compare_with_shap
 from explainrelu.explanations.explain import explain
 from explainrelu.explanations.explanation import Explanation
 from explainrelu.explanations.ranking import rank_features

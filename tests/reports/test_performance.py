@@ -1,16 +1,15 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn import metrics
 from sklearn.neural_network import MLPClassifier
 
-from explainrelu.errors import DataError, MissingValuesError
+from explainrelu.errors import DataError
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import OutputSchema
-from explainrelu.reports.performance import performance, target_frame
+from explainrelu.reports.performance import performance
 from tests import models
 
 
@@ -130,8 +129,3 @@ def test_unknown_class_is_refused_by_name():
 def test_target_that_does_not_fit_is_refused(y, match):
     with pytest.raises(DataError, match=match):
         performance(network(), [[0.0], [1.0], [2.0]], y)
-
-
-def test_missing_target_is_refused_with_its_row():
-    with pytest.raises(MissingValuesError, match="got none in row 1"):
-        target_frame(pd.Series([1.0, None, 2.0]), 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from explainrelu.certificate import Check, Status
-from explainrelu.explanations.agreement import Comparison
+from explainrelu.explanations.agreement.with_shap import Comparison
 from explainrelu.explanations.ranking import leading_output
 from explainrelu.network.outputs import Link
 from explainrelu.reports.findings import Findings

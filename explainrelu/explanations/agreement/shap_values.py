@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 import numpy as np
 
 from explainrelu.arrays import BoolArray, FloatArray
 from explainrelu.errors import ArgumentError
+from explainrelu.explanations.agreement.measures import three_dimensional
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import ScoreView
 
-__all__ = ["ShapValues", "shap_values", "three_dimensional"]
+__all__ = ["ShapValues", "shap_values"]
 
 _EXACT_COLUMNS = 10
 _MOST_EXACT_COLUMNS = 16  # 2**16 evaluations a row on every background row
@@ -102,12 +102,6 @@ def shap_values(
             error = np.sqrt(np.square(gap).mean(axis=(0, 1)) / 2.0)
     name = "shap Exact" if exact else "shap Permutation"
     return ShapValues(values, score(background).mean(axis=0), name, error)
-
-
-def three_dimensional(values: Any) -> FloatArray:
-    """``(n_samples, n_columns, n_scores)``, of one score too."""
-    array = np.asarray(values, dtype=np.float64)
-    return array[:, :, None] if array.ndim == 2 else array
 
 
 def _differs(numbers: FloatArray, background: FloatArray) -> BoolArray:

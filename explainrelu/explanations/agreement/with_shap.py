@@ -1,31 +1,27 @@
-"""How far our attributions and SHAP's agree, and why they differ where they do.
+"""How far our attributions and SHAP's agree, and why they differ where they do."""
 
-Legend: for one row and output, ``a`` and ``b`` are the two attributions over the columns and
-``top_k(a)`` the columns of the ``k`` largest ``|a|``. After Krishna et al. 2022:
-
-    feature agreement       |top_k(a) & top_k(b)| / k
-    rank agreement          share of k whose column stands at the same place in both lists
-    sign agreement          share of k in both lists and with the same sign in both
-    signed rank agreement   share of k with the same place and the same sign in both
-"""
-
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from explainrelu.arrays import FloatArray, IntArray, frozen
 from explainrelu.errors import ArgumentError
+from explainrelu.explanations.agreement.measures import (
+    checked_lengths,
+    correlations,
+    three_dimensional,
+    top_agreements,
+)
+from explainrelu.explanations.agreement.reasons import same_region_share
+from explainrelu.explanations.agreement.shap_values import ShapValues, shap_values
 from explainrelu.explanations.explain import METHODS, explain
 from explainrelu.explanations.explanation import Explanation
 from explainrelu.explanations.limits import checked_limit, checked_seed
-from explainrelu.explanations.shap_values import ShapValues, shap_values, three_dimensional
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
-from explainrelu.network.patterns import activation_patterns, pattern_keys
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["Comparison", "compare_with_shap"]
@@ -148,7 +144,7 @@ def compare_with_shap(
     1.0
     """
     _check_methods(method, ours)
-    k, max_rows = _lengths(k), checked_limit("max_rows", max_rows)
+    k, max_rows = checked_lengths(k), checked_limit("max_rows", max_rows)
     random_state = checked_seed(random_state)
     network = import_model(model, X, tolerances=tolerances)
     frame, view = network.schema.frame(X), network.outputs.view(output)
@@ -184,16 +180,6 @@ def _check_methods(method: str, ours: str) -> None:
         raise ArgumentError(f"ours must be one of {', '.join(METHODS)}, got {ours!r}.")
 
 
-def _lengths(k: Any) -> tuple[int, ...]:
-    """The lengths of the lists of top columns."""
-    several = isinstance(k, Iterable) and not isinstance(k, str)
-    lengths = tuple(checked_limit("k", length) for length in (k if several else (k,)))
-    found = tuple(length for length in lengths if length is not None)
-    if not found or len(found) < len(lengths):
-        raise ArgumentError(f"k must be whole numbers of at least 1, got {k!r}.")
-    return found
-
-
 def _drawn(n_rows: int, most: int | None, rng: np.random.Generator) -> IntArray:
     if most is None or n_rows <= most:
         return np.arange(n_rows)
@@ -212,16 +198,18 @@ def _agreement(
     """The table of agreement per row, output and k."""
     values = three_dimensional(explanation.column_values)
     bases = explanation.base_values.reshape(rows.size, -1)
-    share = _same_region_share(network, numbers, background)
+    share = same_region_share(
+        network, network.schema.spread(numbers), network.schema.spread(background)
+    )
     lengths = [length for length in k if 1 <= length <= values.shape[1]] or [values.shape[1]]
     blocks = []
     for o, name in enumerate(explanation.view.names):
         mine, theirs = values[:, :, o], result.values[:, :, o]
-        spearman, kendall = _correlations(mine, theirs)
+        spearman, kendall = correlations(mine, theirs)
         for length in lengths:
             block = {"row": rows, "output": _strings([name] * rows.size)}
             block["k"] = np.full(rows.size, length, dtype=np.int64)
-            block |= _top_agreements(mine, theirs, length)
+            block |= top_agreements(mine, theirs, length)
             block |= {"spearman": spearman, "kendall": kendall, "same_region_share": share}
             block["base_difference"] = bases[:, o] - result.base[o]
             blocks.append(pd.DataFrame(block))
@@ -230,46 +218,6 @@ def _agreement(
     exactness = "estimated" if result.error.any() else "exact"
     table["exactness"] = _strings([exactness] * len(table))
     return table
-
-
-def _top_agreements(mine: FloatArray, theirs: FloatArray, k: int) -> dict[str, Any]:
-    """The four agreements of each row, by the legend at the top."""
-    first = np.argsort(-np.abs(mine), axis=1, kind="stable")[:, :k]
-    second = np.argsort(-np.abs(theirs), axis=1, kind="stable")[:, :k]
-    shared = (first[:, :, None] == second[:, None, :]).any(axis=2)
-    same_sign = np.take_along_axis(np.sign(mine) == np.sign(theirs), first, axis=1)
-    same_place = first == second
-    return {
-        "feature_agreement": shared.mean(axis=1),
-        "rank_agreement": same_place.mean(axis=1),
-        "sign_agreement": (shared & same_sign).mean(axis=1),
-        "signed_rank_agreement": (same_place & same_sign).mean(axis=1),
-    }
-
-
-def _correlations(mine: FloatArray, theirs: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Spearman's and Kendall's correlation of the signed values of each row.
-
-    Where one side is constant no correlation is defined: 1 if both are, else 0.
-    """
-    return _by_row(mine, theirs, stats.spearmanr), _by_row(mine, theirs, stats.kendalltau)
-
-
-def _by_row(mine: FloatArray, theirs: FloatArray, measure: Callable[..., Any]) -> FloatArray:
-    result = np.empty(mine.shape[0])
-    for i, (a, b) in enumerate(zip(mine, theirs, strict=True)):
-        flat = np.ptp(a) == 0.0, np.ptp(b) == 0.0
-        result[i] = float(all(flat)) if any(flat) else float(measure(a, b).statistic)
-    return result
-
-
-def _same_region_share(
-    network: ReluNetwork, numbers: FloatArray, background: FloatArray
-) -> FloatArray:
-    """For each row the share of background rows in the row's own linear region."""
-    mine = pattern_keys(activation_patterns(network, network.schema.spread(numbers)))
-    others = pattern_keys(activation_patterns(network, network.schema.spread(background)))
-    return np.asarray((mine[:, None] == others[None]).mean(axis=1), dtype=np.float64)
 
 
 def _summary(per_row: pd.DataFrame) -> pd.DataFrame:

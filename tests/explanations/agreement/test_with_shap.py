@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from explainrelu.errors import ArgumentError, InputTypeError
-from explainrelu.explanations.agreement import _top_agreements, compare_with_shap
+from explainrelu.explanations.agreement.measures import top_agreements
+from explainrelu.explanations.agreement.with_shap import compare_with_shap
 from explainrelu.network.network import ReluNetwork
 from tests import models
 
@@ -27,7 +28,7 @@ def literal_agreement(a, b, k):
 def test_the_measures_are_those_of_the_definition(k):
     rng = np.random.default_rng(k)
     mine, theirs = rng.normal(size=(50, 6)), rng.normal(size=(50, 6))
-    found = _top_agreements(mine, theirs, k)
+    found = top_agreements(mine, theirs, k)
     expected = [literal_agreement(a, b, k) for a, b in zip(mine, theirs, strict=True)]
     np.testing.assert_allclose(np.column_stack(list(found.values())), expected)
 

@@ -1,0 +1,1 @@
+"""Audits: what a validator must sign, proven where it can be proven."""
