@@ -24,7 +24,7 @@ from explainrelu.tolerances import Tolerances
 
 __all__ = ["CellSolver", "Maxima"]
 
-_CHUNK_VALUES = 1 << 20  # numbers in the half-spaces of a chunk of cells: 8 MB
+_CHUNK_VALUES = 1 << 19  # numbers in the half-spaces of a chunk of cells: 4 MB
 _MOST_INPUTS = 64  # free inputs up to which a compiled walk is faster than a linear program
 _LEVEL = 1e-13  # a row below this share of its terms is constant
 
@@ -115,9 +115,7 @@ class CellSolver:
                 return
             part = points[start : start + step]
             for found in self._chunk(part, everywhere):
-                yield Maxima(
-                    found.cell + start, found.leaf, found.bound, found.point, found.inside
-                )
+                yield Maxima(found.cell + start, found.leaf, found.bound, found.point, found.inside)
 
     def _chunk(self, points: FloatArray, everywhere: bool) -> Iterator[Maxima]:
         packed = activation_patterns(self.network, points)
@@ -126,21 +124,9 @@ class CellSolver:
         every = np.arange(points.shape[0])
         yield self._solved(packed, points, every, leaf, region, self._cube(points))
         if everywhere and self.grown.tree.n_leaves > 1:
-            cell, other = self._reached(points, leaf, region)
-            if not cell.size:
-                return
-            rows = region[0][cell], region[1][cell]
-            cut, ends, never = self._leaf_rows(points[cell], other)
-            weight = np.concatenate([rows[0], cut], axis=1)
-            bound = np.concatenate([rows[1], ends], axis=1)
-            centre, radius = balls_on_the_cube(
-                weight, bound, self._cube(points)[cell], self.tolerances
-            )
-            kept = np.flatnonzero((radius >= -self.tolerances.splitting) & ~never)
-            if kept.size:
-                yield self._solved(
-                    packed, points, cell[kept], other[kept], region, centre[kept]
-                )
+            cell, other, inside = self._reached(points, leaf, region)
+            if cell.size:
+                yield self._solved(packed, points, cell, other, region, inside)
 
     # --- half-spaces on the cube
 
@@ -148,6 +134,12 @@ class CellSolver:
         free = self.free
         u = (points[:, free] - self.box.centre[free]) / self.box.half_width[free]
         return np.ascontiguousarray(np.clip(u, -1.0, 1.0))
+
+    def _points(self, points: FloatArray, u: FloatArray) -> FloatArray:
+        """The points with their free inputs at ``u`` of the cube."""
+        free, found = self.free, points.copy()
+        found[..., free] = self.box.centre[free] + self.box.half_width[free] * u
+        return np.clip(found, self.box.lower, self.box.upper)
 
     def _middle(self, points: FloatArray) -> FloatArray:
         """The points with their free inputs at the middle of the domain: ``u = 0``."""
@@ -193,28 +185,80 @@ class CellSolver:
 
     def _reached(
         self, points: FloatArray, leaf: IntArray, region: tuple[FloatArray, FloatArray]
-    ) -> tuple[IntArray, IntArray]:
-        """Pairs of a point's region and another leaf that it may reach."""
+    ) -> tuple[IntArray, IntArray, FloatArray]:
+        """Pairs of a point's region and another leaf that it reaches, with a point of each."""
         tree = self.grown.tree
         weight = np.broadcast_to(tree.weight, (points.shape[0], *tree.weight.shape))
         bound = np.broadcast_to(tree.bound, (points.shape[0], tree.bound.size))
         rows, ends, _ = self._on_the_cube(weight, bound, points)
-        costs = np.concatenate([rows, -rows], axis=1)
-        value, _, excess = self._maxima(*region, self._cube(points), costs)
+        costs, start = np.concatenate([rows, -rows], axis=1), self._cube(points)
+        value, ends_at, excess = self._maxima(*region, start, costs)
         highest, lowest = np.split(value + excess, 2, axis=1)
         constant = ~rows.any(axis=2)
         values = np.column_stack([tree.sides(points, s) for s in range(tree.bound.size)])
         small = self.tolerances.containment
-        goes_up = np.where(constant, values > tree.bound, highest > ends - small)
-        goes_down = np.where(constant, values <= tree.bound, -lowest <= ends + small)
-        cells, leaves = [], []
-        for other, path in enumerate(tree.paths()):
-            open_ = leaf != other
+        up = np.where(constant, values > tree.bound, highest > ends - small)
+        down = np.where(constant, values <= tree.bound, -lowest <= ends + small)
+        reachable = leaf[:, None] != np.arange(tree.n_leaves)
+        for i, path in enumerate(tree.paths()):
             for split, above in path:
-                open_ &= goes_up[:, split] if above else goes_down[:, split]
-            cells.append(np.flatnonzero(open_))
-            leaves.append(np.full(cells[-1].size, other))
-        return np.concatenate(cells), np.concatenate(leaves).astype(np.int64)
+                reachable[:, i] &= up[:, split] if above else down[:, split]
+        known = self._crossings(points, start, ends_at, rows, ends, reachable)
+        cell, other = np.nonzero(reachable)
+        inside, open_ = known[cell, other], np.isnan(known[cell, other, :1]).any(axis=1)
+        rest = np.flatnonzero(open_)
+        if rest.size:
+            inside[rest], found = self._balls(points, cell[rest], other[rest], region)
+            kept = np.ones(cell.size, dtype=np.bool_)
+            kept[rest] = found
+            cell, other, inside = cell[kept], other[kept], inside[kept]
+        return cell.astype(np.int64), other.astype(np.int64), inside
+
+    def _crossings(
+        self,
+        points: FloatArray,
+        start: FloatArray,
+        ends_at: FloatArray,
+        rows: FloatArray,
+        ends: FloatArray,
+        reachable: BoolArray,
+    ) -> FloatArray:
+        """Points of other leaves on the way to where each split is left farthest; NaN if none.
+
+        Between the crossing of a split and the end of the way beyond it, all inside the region.
+        """
+        n, n_splits, d = rows.shape
+        known = np.full((n, self.grown.tree.n_leaves, max(d, 1)), np.nan)[:, :, :d]
+        own = np.einsum("nsd,nd->ns", rows, start) - ends
+        for side in (0, 1):
+            for split in range(n_splits):
+                end = ends_at[:, side * n_splits + split]
+                there = np.einsum("nd,nd->n", rows[:, split], end) - ends[:, split]
+                crosses = np.flatnonzero((own[:, split] * there < 0.0) & reachable.any(axis=1))
+                if not crosses.size or not d:
+                    continue
+                share = own[crosses, split] / (own[crosses, split] - there[crosses])
+                way = end[crosses] - start[crosses]
+                tried = start[crosses] + ((1.0 + share) / 2.0)[:, None] * way
+                place = self.grown.tree.place(self._points(points[crosses], tried))
+                good = reachable[crosses, place]
+                known[crosses[good], place[good]] = tried[good]
+        return known
+
+    def _balls(
+        self,
+        points: FloatArray,
+        cell: IntArray,
+        leaf: IntArray,
+        region: tuple[FloatArray, FloatArray],
+    ) -> tuple[FloatArray, BoolArray]:
+        """The centres of cells, and which cells there are."""
+        cut, ends, never = self._leaf_rows(points[cell], leaf)
+        weight = np.concatenate([region[0][cell], cut], axis=1)
+        bound = np.concatenate([region[1][cell], ends], axis=1)
+        start = self._cube(points)[cell]
+        centre, radius = balls_on_the_cube(weight, bound, start, self.tolerances)
+        return centre, (radius >= -self.tolerances.splitting) & ~never
 
     # --- the programs
 
@@ -240,22 +284,20 @@ class CellSolver:
         constant = np.concatenate([constant, -constant], axis=1)
         value, at, excess = self._maxima(rows, bound, inside, costs)
         n, k = cell.size, bias.shape[1]
-        points_at = np.repeat(middle[:, None], 2 * k, axis=1)
-        points_at[:, :, free] += self.box.half_width[free] * at
-        middle[:, free] += self.box.half_width[free] * inside
+        points_at = self._points(np.repeat(own[:, None], 2 * k, axis=1), at)
         return Maxima(
             cell,
             leaf,
             (value + excess + constant).reshape(n, 2, k),
-            np.clip(points_at, self.box.lower, self.box.upper).reshape(n, 2, k, -1),
-            middle,
+            points_at.reshape(n, 2, k, -1),
+            self._points(own, inside),
         )
 
     def _maxima(
         self, rows: FloatArray, bound: FloatArray, inside: FloatArray, costs: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Values, points and how far the values may be exceeded, of each form over each cell."""
-        n, m, d = rows.shape
+        n, _, d = rows.shape
         point = np.repeat(inside[:, None], costs.shape[1], axis=1)
         value = np.einsum("nkd,nkd->nk", costs, point)
         if not d:

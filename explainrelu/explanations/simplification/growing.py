@@ -21,10 +21,10 @@ from explainrelu.explanations.simplification.split_tree import SplitTree
 
 __all__ = ["Growing", "Sample"]
 
-_TRIED_ROWS = 3000  # of a leaf, on which splits are compared
-_TRIED_TERMS = 40  # directions of the inputs in which they are
+_TRIED_ROWS = 2000  # of a leaf, on which splits are compared
+_TRIED_TERMS = 24  # directions of the inputs in which they are
 _QUANTILES = (0.15, 0.3, 0.5, 0.7, 0.85)
-_ROUNDS = 4  # times that the tree is gone through after a split
+_ROUNDS = 3  # times that the tree is gone through after a split
 _WRONG = 1.0  # cost of a changed decision, in squared standard deviations of the score
 _FOCUS = 0.5  # how much less rows count as they are farther from another decision
 _OWN = 0.005  # how much better a moved half-space must be than the network's own
@@ -111,13 +111,22 @@ class Growing:
         self._candidates, self._rng = candidates, rng
         self._values = sample.points @ candidates.weight.T
         self._order = np.argsort(self._values, axis=0, kind="stable").astype(np.int32)
+        self._sorted = np.take_along_axis(self._values, self._order, axis=0)
+        self._tied = self._ties()
+        self._own_place = np.array(
+            [
+                np.searchsorted(column, own, side="right") if own == own else 0
+                for column, own in zip(self._sorted.T, candidates.own, strict=True)
+            ],
+            dtype=np.int64,
+        )
         self._groups, self._max_terms = groups, max_terms
         self._least = max(20, 2 * sample.scores.shape[1])
         self._reduced = self._compressed(directions)
-        start = np.zeros((self._z.shape[1], self._y.shape[1]))
+        self._overall = np.zeros((self._z.shape[1], self._y.shape[1]))
         everything = np.arange(sample.weight.size)
-        self._root = _Node(start, everything)
-        self._refit()
+        self._overall = self._fit(everything)  # which the formulas of leaves shrink towards
+        self._root = _Node(self._overall, everything)
 
     @property
     def n_leaves(self) -> int:
@@ -183,6 +192,13 @@ class Growing:
         near = np.median(margin) or 1.0
         return np.asarray(sample.weight / (1.0 + _FOCUS * np.square(margin / near)))
 
+    def _ties(self) -> BoolArray:
+        """Rows behind which no bound fits, since the next one lies as high."""
+        size = np.abs(self._sorted[[0, -1]]).max(axis=0) if len(self._candidates) else 0.0
+        tied = np.ones(self._sorted.shape, dtype=np.bool_)
+        tied[:-1] = np.diff(self._sorted, axis=0) <= 1e-9 * size
+        return tied
+
     def _compressed(self, directions: FloatArray) -> FloatArray:
         """The inputs along the directions in which the scores vary most: (n_samples, n_terms)."""
         if self._z.shape[1] <= _TRIED_TERMS + 1:
@@ -201,11 +217,7 @@ class Growing:
         z, y, w = self._z[rows], self._y[rows], self._fit_weight[rows]
         if self._max_terms is not None:
             return sparse_fit(z, y, w, self._groups, self._max_terms)
-        start = self._overall if rows.size < self._z.shape[0] else np.zeros((z.shape[1], y.shape[1]))
-        found = fitted(z, y, w, start)
-        if rows.size == self._z.shape[0]:
-            self._overall = found
-        return found
+        return fitted(z, y, w, self._overall)
 
     def _losses(self, formula: FloatArray, rows: IntArray) -> FloatArray:
         """The loss of a formula at each of some rows."""
@@ -228,7 +240,7 @@ class Growing:
         which, bounds = self._bounds_tried(values)
         if not which.size:
             return -np.inf, -1, 0.0
-        above = values[:, which].T > bounds[:, None]
+        above = bounds[:, None] < values[:, which].T
         enough = np.minimum(above.sum(axis=1), (~above).sum(axis=1)) >= min(
             self._least, rows.size // 4
         )
@@ -241,9 +253,7 @@ class Growing:
         return float(gain[best]), int(which[best]), float(bounds[best])
 
     def _bounds_tried(self, values: FloatArray) -> tuple[IntArray, FloatArray]:
-        which, bounds = [], []
-        n = len(self._candidates)
-        own = self._candidates.own
+        which, bounds, own = [], [], self._candidates.own
         has = np.flatnonzero(~np.isnan(own))
         which.append(has)
         bounds.append(own[has])
@@ -252,7 +262,6 @@ class Growing:
             levels = np.quantile(values[:, movable], _QUANTILES, axis=0, method="lower")
             which.append(np.tile(movable, len(_QUANTILES)))
             bounds.append(levels.ravel())
-        del n
         return np.concatenate(which).astype(np.int64), np.concatenate(bounds)
 
     def _gains(self, rows: IntArray, above: BoolArray) -> FloatArray:
@@ -265,8 +274,8 @@ class Growing:
         high = above.astype(np.float64) @ products
         total = products.sum(axis=0)
         before = _left_over(total[None], d, k, upper)[0]
-        gains: FloatArray = before - _left_over(high, d, k, upper) - _left_over(
-            total - high, d, k, upper
+        gains: FloatArray = (
+            before - _left_over(high, d, k, upper) - _left_over(total - high, d, k, upper)
         )
         return gains
 
@@ -291,7 +300,10 @@ class Growing:
             before = after
 
     def _copied(self, node: _Node) -> _Node:
-        children = node.children and (self._copied(node.children[0]), self._copied(node.children[1]))
+        children = node.children and (
+            self._copied(node.children[0]),
+            self._copied(node.children[1]),
+        )
         return _Node(node.formula, node.rows, node.split, children, node.best)
 
     def _sort(self, node: _Node, rows: IntArray) -> None:
@@ -329,36 +341,46 @@ class Growing:
         inside[rows] = True
         candidate, bound = node.split
         now = float(cost[rows][self._values[rows, candidate] <= bound].sum())
-        best, found = now, node.split
         size = float((self._weight[rows] * np.minimum(low, high)).sum()) + abs(now)
-        for c in range(len(self._candidates)):
-            order = self._order[:, c]
-            order = order[inside[order]]
-            value, bound = self._least_cost(c, self._values[order, c], cost[order])
-            if value < best - 1e-6 * size:
-                best, found = value, (c, bound)
-        node.split = found
+        place, least, at_own = self._least_costs(cost, inside)
+        value = np.minimum(np.where(np.isnan(at_own), np.inf, at_own), least)
+        c = int(value.argmin())
+        if not value[c] < now - 1e-6 * size:
+            return
+        if at_own[c] <= least[c] + _OWN * abs(least[c]):
+            node.split = c, float(self._candidates.own[c])
+        else:
+            ends = self._sorted[place[c] : place[c] + 2, c]
+            node.split = c, _between(float(ends[0]), float(ends[1]))
 
-    def _least_cost(self, c: int, values: FloatArray, cost: FloatArray) -> tuple[float, float]:
-        """The bound of one direction below which the costs add up to the least."""
-        below = np.cumsum(cost)
-        own = self._candidates.own[c]
-        at_own = np.inf
-        if not np.isnan(own):
-            n = int(np.searchsorted(values, own, side="right"))
-            if min(n, values.size - n) >= self._least:
-                at_own = float(below[n - 1])
-        if not self._candidates.movable[c]:
-            return at_own, float(own)
-        ends = np.flatnonzero(np.diff(values) > 1e-9 * np.abs(values).max(initial=0.0))
-        ends = ends[(ends + 1 >= self._least) & (values.size - ends - 1 >= self._least)]
-        if not ends.size:
-            return at_own, float(own)
-        place = int(ends[below[ends].argmin()])
-        value = float(below[place])
-        if at_own <= value + _OWN * abs(value):
-            return at_own, float(own)
-        return value, _between(float(values[place]), float(values[place + 1]))
+    def _least_costs(
+        self, cost: FloatArray, inside: BoolArray
+    ) -> tuple[IntArray, FloatArray, FloatArray]:
+        """For each direction where, in order, the costs below add up to the least.
+
+        Returns
+        -------
+        place : (n_candidates,)
+            The last row below the best bound.
+        least : (n_candidates,)
+            The costs up to there; infinite where no bound leaves enough rows on both sides.
+        at_own : (n_candidates,)
+            The same at the network's own bound; NaN where there is none.
+        """
+        below = np.cumsum(cost[self._order], axis=0)
+        count = np.cumsum(inside[self._order], axis=0, dtype=np.int32)
+        few = (count < self._least) | (count[-1] - count < self._least)
+        which = np.arange(len(self._candidates))
+        last = np.maximum(self._own_place - 1, 0)
+        at_own = np.where(
+            np.isnan(self._candidates.own) | few[last, which] | (self._own_place == 0),
+            np.nan,
+            below[last, which],
+        )
+        below[few | self._tied] = np.inf
+        place = below.argmin(axis=0)
+        least = np.where(self._candidates.movable, below[place, which], np.inf)
+        return place, least, at_own
 
 
 def _between(low: float, high: float) -> float:

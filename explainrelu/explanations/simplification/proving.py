@@ -19,7 +19,7 @@ from explainrelu.network.patterns import activation_patterns, pattern_keys
 
 __all__ = ["certificate_of", "largest_deviations"]
 
-_VISITED_SHARE = 0.4  # of the time, for the regions visited
+_VISITED_SHARE = 0.6  # of the time, for the regions visited
 _LISTING_SHARE = 0.4  # of what is left, for listing all regions
 _CLIMBING_SHARE = 0.25  # of what is left, for points that climb
 _DRAWN = 10_000  # points that are held against the bounds
@@ -99,9 +99,7 @@ def _deviation_check(where: str, deviations: Deviations) -> Check:
     return Check(name, status, bound, float("nan"), deviations.exactness, detail)
 
 
-def _visit(
-    solver: CellSolver, seen: Farthest, points: FloatArray, deadline: float | None
-) -> bool:
+def _visit(solver: CellSolver, seen: Farthest, points: FloatArray, deadline: float | None) -> bool:
     """Solve the cells of the regions that points visit; False where the time was over."""
     seen.see(points)
     key = pattern_keys(activation_patterns(solver.network, points))
@@ -144,28 +142,26 @@ def _deviations(
     most = bound.max(axis=1)
     nobody = ~np.isfinite(most) & (most < 0)  # no point in scope belongs to the rule
     value = np.where(np.isfinite(value), value, np.nan)
-    for rule in range(value.shape[0]):  # as a replay gives it: the same digits
-        leaf = np.full(value.shape[1], rule)
-        away = np.abs(np.diagonal(solver.differences(witness[rule], leaf)))
-        value[rule] = np.where(np.isnan(value[rule]), np.nan, away)
+    for rule, k in np.argwhere(~np.isnan(value)):  # alone, as a replay gives it: the same digits
+        value[rule, k] = _replayed(solver, witness[rule, k], rule, k)
     most = np.where(nobody, np.nan, np.fmax(most, value))
-    return Deviations(
-        scope, value, most, witness, tuple(map(tuple, how)), solver.tolerances
-    )
+    return Deviations(scope, value, most, witness, tuple(map(tuple, how)), solver.tolerances)
 
 
 def _replay_gap(solver: CellSolver, deviations: Deviations) -> float:
     """How far any named deviation lies from that of its witness, or infinity for a wrong rule."""
     worst = 0.0
-    for rule, points in enumerate(deviations.witness):
-        known = np.flatnonzero(~np.isnan(deviations.value[rule]))
-        if not known.size:
-            continue
-        if (solver.grown.tree.place(points[known]) != rule).any():
+    for rule, k in np.argwhere(~np.isnan(deviations.value)):
+        point = deviations.witness[rule, k]
+        if solver.grown.tree.place(point[None])[0] != rule:
             return float("inf")
-        away = np.abs(solver.differences(points, np.full(points.shape[0], rule)))
-        worst = max(worst, float(np.abs(np.diagonal(away) - deviations.value[rule])[known].max()))
+        gap = _replayed(solver, point, rule, k) - deviations.value[rule, k]
+        worst = max(worst, abs(float(gap)))
     return worst
+
+
+def _replayed(solver: CellSolver, point: FloatArray, rule: int, k: int) -> float:
+    return float(np.abs(solver.differences(point[None], np.array([rule]))[0, k]))
 
 
 def _until(until: float | None, share: float) -> float | None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from explainrelu.arrays import FloatArray
 from explainrelu.errors import ArgumentError, SolverError
-from explainrelu.explanations.simplification.cells import CellSolver
+from explainrelu.explanations.simplification.cells import CellSolver, Maxima
 from explainrelu.explanations.simplification.deviation import Farthest, proven
 from explainrelu.geometry.box import Box
 from explainrelu.geometry.polytope import Polytope
@@ -34,7 +34,7 @@ __all__ = ["ALL_REGIONS", "bound_over_domain", "climb", "search_all_regions"]
 
 ALL_REGIONS = "all regions of the domain"
 _MOST_FREE = 12  # free inputs up to which listing all regions is tried
-_MOST_REGIONS = 30_000
+_MOST_REGIONS = 200_000
 _MOST_CHOICES = 64  # combinations of levels up to which each is listed
 _STARTS = 12  # of climbing, a rule, side and score
 _CLIMBS = 8
@@ -67,11 +67,20 @@ def search_all_regions(solver: CellSolver, farthest: Farthest, deadline: float |
             return False
         left -= len(regions)
         found.append(regions.witnesses)
-    for maxima in solver.solve(np.concatenate(found), everywhere=True, deadline=deadline):
-        if maxima is None:
+    points, start = np.concatenate(found), monotonic()
+    for maxima in solver.solve(points, everywhere=True, deadline=deadline):
+        if maxima is None or _hopeless(maxima, points.shape[0], start, deadline):
             return False
         farthest.take(maxima)
     return True
+
+
+def _hopeless(maxima: Maxima, n_points: int, start: float, deadline: float | None) -> bool:
+    """Whether the cells that are left take longer than there is, by those done."""
+    if deadline is None:
+        return False
+    now, done = monotonic(), int(maxima.cell.max(initial=-1)) + 1
+    return (now - start) * (n_points - done) / max(1, done) > deadline - now
 
 
 def climb(
