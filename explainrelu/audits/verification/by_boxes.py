@@ -19,7 +19,7 @@ from explainrelu.network.batched_bounds import BoxBounds
 
 __all__ = ["by_boxes", "by_whole_regions"]
 
-_FEW_UNSTABLE = 32  # open units up to which a box is searched by its regions
+_FEW_UNSTABLE = 24  # open units up to which a box is searched by its regions
 _FEWER_UNSTABLE = 12  # the same with more than _FEW_INPUTS inputs that vary
 _FEW_INPUTS = 6
 _MOST_REGIONS = 4_000  # of such a search, beyond which the box is parted after all
