@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from explainrelu.audits.lipschitz import lipschitz
     from explainrelu.audits.model_difference import compare_models
     from explainrelu.audits.monotonicity import monotonicity
+    from explainrelu.audits.properties import verify_property
     from explainrelu.audits.robustness import robustness
+    from explainrelu.audits.verification.constraints import LinearConstraint, OutputConstraints
+    from explainrelu.audits.verification.vnnlib import read_vnnlib
     from explainrelu.certificate import Certificate
     from explainrelu.explanations.agreement.comparison import compare_attributions
     from explainrelu.explanations.agreement.faithfulness import faithfulness
@@ -78,6 +81,8 @@ _HOMES = {
     "CoefficientProfileDisplay": "reports.displays.coefficient_profile",
     "ExactIntegratedGradients": "explanations.captum_interface",
     "InputSchema": "network.schema",
+    "LinearConstraint": "audits.verification.constraints",
+    "OutputConstraints": "audits.verification.constraints",
     "ParallelCoefficientsDisplay": "reports.displays.parallel_coefficients",
     "RankingDisplay": "reports.displays.ranking",
     "RegionMapDisplay": "reports.displays.region_map",
@@ -117,6 +122,7 @@ _HOMES = {
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
+    "read_vnnlib": "audits.verification.vnnlib",
     "region_diagnostics": "explanations.diagnostics",
     "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
@@ -129,6 +135,7 @@ _HOMES = {
     "to_torch": "exporters.to_torch",
     "train_to_global_optimum": "rewrites.global_training",
     "two_hidden_layer": "rewrites.two_hidden_layer",
+    "verify_property": "audits.properties",
 }
 _MODULES = {
     "datasets": "datasets",
@@ -145,6 +152,8 @@ __all__ = [
     "CoefficientProfileDisplay",
     "ExactIntegratedGradients",
     "InputSchema",
+    "LinearConstraint",
+    "OutputConstraints",
     "ParallelCoefficientsDisplay",
     "RankingDisplay",
     "RegionMapDisplay",
@@ -187,6 +196,7 @@ __all__ = [
     "observed_regions",
     "pieces_between",
     "rank_features",
+    "read_vnnlib",
     "region_diagnostics",
     "region_upper_bounds",
     "report",
@@ -200,6 +210,7 @@ __all__ = [
     "train_to_global_optimum",
     "training",
     "two_hidden_layer",
+    "verify_property",
 ]
 
 
