@@ -23,8 +23,8 @@ from explainrelu.network.patterns import activation_patterns, pattern_keys, regi
 from explainrelu.network.schema import InputSchema
 from explainrelu.regions.enumeration import enumerate_regions
 from explainrelu.regions.observed import check_domain
-from explainrelu.regions.search.run import Limits
 from explainrelu.regions.search.compiling import compile_search
+from explainrelu.regions.search.run import Limits
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["Steepest", "lipschitz"]

@@ -20,6 +20,6 @@ def compile_search() -> None:
     """
     weights = [np.eye(3, 2) - 0.5, np.eye(3) - 0.4, np.ones((1, 3))]
     network = ReluNetwork.from_weights(weights, [np.full(3, 0.1), np.full(3, -0.1), np.zeros(1)])
-    tree = SearchTree(network, Box([-1.0, -1.0], [1.0, 1.0]), DEFAULT_TOLERANCES)
+    tree = SearchTree(network, Box(-np.ones(2), np.ones(2)), DEFAULT_TOLERANCES)
     for _ in tree.regions(1 << 4):
         pass
