@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from explainrelu.audits.actionability import Actionability
     from explainrelu.audits.counterfactuals import counterfactuals
     from explainrelu.audits.coverage import coverage
+    from explainrelu.audits.fairness.fairness import fairness
+    from explainrelu.audits.fairness.individual import individual_fairness
     from explainrelu.audits.lipschitz import lipschitz
     from explainrelu.audits.model_difference import compare_models
     from explainrelu.audits.monotonicity import monotonicity
@@ -108,11 +110,13 @@ _HOMES = {
     "explanation_trade_off": "explanations.explanation_trade_off",
     "extract_rules": "explanations.rules",
     "extremes": "milp.extremes",
+    "fairness": "audits.fairness.fairness",
     "faithfulness": "explanations.agreement.faithfulness",
     "from_pieces": "rewrites.pieces",
     "identifiability": "rewrites.identifiability",
     "identifiable_network": "rewrites.identifiable",
     "import_model": "importers.import_model",
+    "individual_fairness": "audits.fairness.individual",
     "integrated_gradients": "explanations.integrated_gradients",
     "largest_difference": "milp.difference",
     "lipschitz": "audits.lipschitz",
@@ -181,12 +185,14 @@ __all__ = [
     "explanation_trade_off",
     "extract_rules",
     "extremes",
+    "fairness",
     "faithfulness",
     "from_pieces",
     "hard_functions",
     "identifiability",
     "identifiable_network",
     "import_model",
+    "individual_fairness",
     "integrated_gradients",
     "largest_difference",
     "lipschitz",
