@@ -60,22 +60,21 @@ def add_scores(start, moves, weight, bias, floor, width, out_weight, out_bias, s
     n_layers = width.shape[0]
     n_lane_players = min(n_players, LANE_PLAYERS)
     n_switched = n_players - n_lane_players
-    room = n_first + 2 * n_units + n_scores + 6
-    forward, reach = _transposed(weight)
+    room = 2 * max(n_first, n_units) + 4
+    forward, reach = _by_lanes(weight, bias)
     own = (
-        np.zeros((n_first, LANES)),
+        _rows(n_first).reshape(n_first, LANES),
         np.empty((2, n_first)),
         np.empty((n_switched + 1, n_first)),
-        np.zeros((2, room, LANES)),
+        _rows(2 * (room + 1)).reshape(2, room + 1, LANES),
         np.zeros((2, room), np.int64),
         np.zeros((2, room)),
-        np.empty((2, max(n_first, n_units))),
-        np.zeros((n_scores + 1, room)),
-        np.empty(n_scores + 1),
+        _rows(2 * forward.shape[1]).reshape(2, forward.shape[1] * LANES),
+        np.zeros((n_scores, 2 * n_units + 2)),
+        np.empty(n_scores),
     )
     offset, spread, bases, hidden, taking, ranges, enclosed, folded, constant = borrowed(own)
     forward, reach = borrowed(forward), borrowed(reach)
-    everyone = borrowed(np.arange(room))
     for p in range(n_pairs):
         _offsets(moves, p, n_lane_players, offset, spread)
         for s in range(n_switched + 1):
@@ -87,7 +86,7 @@ def add_scores(start, moves, weight, bias, floor, width, out_weight, out_bias, s
             now = 0
             n = _first_layer(bases, offset, spread, floor, hidden, taking, ranges)
             for layer in range(1, n_layers):
-                _enclose(forward, reach, bias, layer, taking, ranges, now, n, width[layer], enclosed)
+                _enclose(forward, reach, layer, taking, ranges, now, n, enclosed)
                 if layer < n_layers - 1:
                     n = _middle_layer(
                         weight, bias, floor, layer, width, hidden, taking, ranges, now, n, enclosed
@@ -97,35 +96,51 @@ def add_scores(start, moves, weight, bias, floor, width, out_weight, out_bias, s
                 constant[o] = out_bias[o]
             if n_layers == 1:
                 for o in range(n_scores):
-                    for a in range(n):
-                        folded[o, a] = out_weight[o, taking[now, a]]
+                    for j in range(n_units):
+                        folded[o, j] = out_weight[o, j]
             else:
                 n = _last_layer(
                     weight, bias, floor, width, out_weight,
                     hidden, taking, now, n, enclosed, folded, constant,
-                )
-            first = block << n_lane_players
-            for o in range(0, n_scores, 2):
-                # scores are sums without a floor, two at once; of an odd number one is not read
+                )  # fmt: skip
+            first, rows = block << n_lane_players, now * hidden.shape[1]
+            for o in range(n_scores):
                 rectified_sums(
-                    hidden, now * room, folded, (o * room, (o + 1) * room), everyone, 0, n,
-                    (constant[o], constant[o + 1]), (-np.inf, -np.inf),
-                    (now * room + n, now * room + n + 1),
-                )
-                for q in range(min(2, n_scores - o)):
-                    for l in range(1 << n_lane_players):
-                        sums[o + q, first + l] += hidden[now, n + q, l]
+                    hidden, (rows + n,), hidden, rows, None, folded, (o * folded.shape[1],),
+                    taking, now * room, n, (constant[o],), (-np.inf,),
+                )  # fmt: skip
+                for l in range(1 << n_lane_players):
+                    sums[o, first + l] += hidden[now, n, l]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _rows(n_rows):
+    """Rows of 32 zeros, none of which lies across more cache lines than it has to."""
+    n_values = n_rows * LANES
+    values = np.zeros(n_values + 8)
+    first = (-values.ctypes.data // 8) % 8
+    return values[first : first + n_values]
 
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST, nogil=True)
-def _transposed(weight):
-    """``forward[l, j, m]`` and its absolute value, for sums over ``j`` side by side in ``m``."""
-    forward, reach = np.empty(weight.shape), np.empty(weight.shape)
-    for l in range(weight.shape[0]):
-        for m in range(weight.shape[1]):
-            for j in range(weight.shape[2]):
-                forward[l, j, m] = weight[l, m, j]
-                reach[l, j, m] = abs(weight[l, m, j])
+def _by_lanes(weight, bias):
+    """Weights, and their absolute values, with 32 units of the layer side by side.
+
+    ``[l, q, j, k]`` leads from unit ``j`` to unit ``32 q + k`` of layer ``l + 1``; the last ``j``
+    is the bias.
+    """
+    n_layers, n_units, _ = weight.shape
+    n_parts = (n_units + LANES - 1) // LANES
+    shape = (n_layers, n_parts, n_units + 1, LANES)
+    n_rows = n_layers * n_parts * (n_units + 1)
+    forward, reach = _rows(n_rows).reshape(shape), _rows(n_rows).reshape(shape)
+    for l in range(n_layers):
+        for m in range(n_units):
+            q, k = m // LANES, m % LANES
+            for j in range(n_units):
+                forward[l, q, j, k] = weight[l, m, j]
+                reach[l, q, j, k] = abs(weight[l, m, j])
+            forward[l, q, n_units, k] = bias[l + 1, m]
     return forward, reach
 
 
@@ -164,46 +179,32 @@ def _first_layer(bases, offset, spread, floor, hidden, taking, ranges):
     """The units of the first layer that take part, in every lane; how many they are."""
     n = 0
     for j in range(offset.shape[0]):
-        base, f = bases[0, j], floor[0, j]
-        low, high = base + spread[0, j], base + spread[1, j]
-        if high <= 0.0 and f == 0.0:
-            continue
-        low = max(low, f)
+        f = floor[0, j]
+        low, high = max(bases[0, j] + spread[0, j], f), bases[0, j] + spread[1, j]
         ranges[0, n], ranges[1, n] = 0.5 * (high + low), 0.5 * (high - low)
         taking[0, n] = j
-        rectified_shift(offset, j, base, f, hidden, n)
-        n += 1
+        n += high > f  # no branch: the processor could not guess it
+    for a in range(n):
+        j = taking[0, a]
+        rectified_shift(offset, j, bases[0, j], floor[0, j], hidden, a)
     return n
 
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST, nogil=True)
-def _enclose(forward, reach, bias, layer, taking, ranges, now, n, n_units, enclosed):
+def _enclose(forward, reach, layer, taking, ranges, now, n, enclosed):
     """Middle and radius of the layer's preactivations over the lanes."""
-    for a in range(n, n + (-n & 3)):
-        taking[now, a], ranges[0, a], ranges[1, a] = 0, 0.0, 0.0
-    for m in range(n_units):
-        enclosed[0, m] = bias[layer, m]
-        enclosed[1, m] = 0.0
-    below = layer - 1
-    for a in range(0, n, 4):
-        j0, j1 = taking[now, a], taking[now, a + 1]
-        j2, j3 = taking[now, a + 2], taking[now, a + 3]
-        c0, c1, c2, c3 = ranges[0, a], ranges[0, a + 1], ranges[0, a + 2], ranges[0, a + 3]
-        r0, r1, r2, r3 = ranges[1, a], ranges[1, a + 1], ranges[1, a + 2], ranges[1, a + 3]
-        for m in range(n_units):
-            enclosed[0, m] += (
-                forward[below, j0, m] * c0
-                + forward[below, j1, m] * c1
-                + forward[below, j2, m] * c2
-                + forward[below, j3, m] * c3
-            )
-        for m in range(n_units):
-            enclosed[1, m] += (
-                reach[below, j0, m] * r0
-                + reach[below, j1, m] * r1
-                + reach[below, j2, m] * r2
-                + reach[below, j3, m] * r3
-            )
+    n_parts, n_rows, room = forward.shape[1], forward.shape[2], taking.shape[1]
+    taking[now, n], ranges[0, n] = n_rows - 1, 1.0
+    for q in range(n_parts):
+        first = ((layer - 1) * n_parts + q) * n_rows
+        rectified_sums(
+            enclosed, (q,), forward, first, taking, ranges, (0,), None, now * room, n + 1,
+            (0.0,), (-np.inf,),
+        )  # fmt: skip
+        rectified_sums(
+            enclosed, (n_parts + q,), reach, first, taking, ranges, (room,), None, now * room, n,
+            (0.0,), (-np.inf,),
+        )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST, nogil=True)
@@ -211,33 +212,13 @@ def _middle_layer(weight, bias, floor, layer, width, hidden, taking, ranges, now
     """The units of a layer that take part, in every lane; how many they are."""
     count, other = 0, 1 - now
     for m in range(width[layer]):
-        low, high = enclosed[0, m] - enclosed[1, m], enclosed[0, m] + enclosed[1, m]
         f = floor[layer, m]
-        if high <= 0.0 and f == 0.0:
-            continue
-        low = max(low, f)
+        low, high = max(enclosed[0, m] - enclosed[1, m], f), enclosed[0, m] + enclosed[1, m]
         ranges[0, count], ranges[1, count] = 0.5 * (high + low), 0.5 * (high - low)
         taking[other, count] = m
-        count += 1
-    room = hidden.shape[1]
-    _sums(weight, bias, floor, layer, hidden, taking, now, n, other, count, other * room)
+        count += high > f
+    _sums(weight, bias, floor, layer, hidden, taking, now, n, count, other * hidden.shape[1])
     return count
-
-
-@njit(cache=True, error_model="numpy", fastmath=_FAST, nogil=True)
-def _sums(weight, bias, floor, layer, hidden, taking, now, n, other, count, target):
-    """The units ``taking[other, :count]`` in every lane, from row ``target`` on."""
-    n_units, room = weight.shape[1], hidden.shape[1]
-    if count & 1:
-        taking[other, count] = taking[other, count - 1]
-    for q in range(0, count, 2):
-        u, v = taking[other, q], taking[other, q + 1]
-        rows = (layer - 1) * n_units
-        rectified_sums(
-            hidden, now * room, weight, ((rows + u) * n_units, (rows + v) * n_units),
-            taking, now * room, n, (bias[layer, u], bias[layer, v]),
-            (floor[layer, u], floor[layer, v]), (target + q, target + q + 1),
-        )
 
 
 @njit(cache=True, error_model="numpy", fastmath=_FAST, nogil=True)
@@ -245,26 +226,51 @@ def _last_layer(
     weight, bias, floor, width, out_weight, hidden, taking, now, n, enclosed, folded, constant
 ):
     """Add the units that bend as further rows; fold those that do not into rows of weights."""
-    layer, n_scores, other = width.shape[0] - 1, out_weight.shape[0], 1 - now
+    layer, n_scores, n_units, other = width.shape[0] - 1, *out_weight.shape, 1 - now
     for o in range(n_scores):
-        for a in range(n):
-            folded[o, a] = 0.0
-    count = 0
+        for j in range(n_units):
+            folded[o, j] = 0.0
+    count, straight = 0, taking.shape[1]
     for m in range(width[layer]):
-        rectified = floor[layer, m] == 0.0
-        if rectified and enclosed[0, m] + enclosed[1, m] <= 0.0:
-            continue
-        if not rectified or enclosed[0, m] - enclosed[1, m] >= 0.0:
-            for o in range(n_scores):
-                c = out_weight[o, m]
-                constant[o] += c * bias[layer, m]
-                for a in range(n):
-                    folded[o, a] += c * weight[layer - 1, m, taking[now, a]]
-            continue
+        f, low = floor[layer, m], enclosed[0, m] - enclosed[1, m]
+        high = enclosed[0, m] + enclosed[1, m]
+        bends = (low < f) & (high > f)
+        # units that bend stand from the front on, those that are linear from the back
         taking[other, count] = m
+        count += bends
+        taking[other, straight - 1] = m
+        straight -= (high > f) & (not bends)
+    for k in range(straight, taking.shape[1]):
+        m = taking[other, k]
         for o in range(n_scores):
-            folded[o, n + count] = out_weight[o, m]
-        count += 1
-    room = hidden.shape[1]
-    _sums(weight, bias, floor, layer, hidden, taking, now, n, other, count, now * room + n)
+            c = out_weight[o, m]
+            constant[o] += c * bias[layer, m]
+            for j in range(n_units):
+                folded[o, j] += c * weight[layer - 1, m, j]
+    _sums(weight, bias, floor, layer, hidden, taking, now, n, count, now * hidden.shape[1] + n)
+    for k in range(count):
+        taking[now, n + k] = n_units + k
+        for o in range(n_scores):
+            folded[o, n_units + k] = out_weight[o, taking[other, k]]
     return n + count
+
+
+@njit(cache=True, error_model="numpy", fastmath=_FAST, nogil=True)
+def _sums(weight, bias, floor, layer, hidden, taking, now, n, count, target):
+    """The first ``count`` units of ``taking[1 - now]`` in every lane, from row ``target`` on."""
+    n_units, room, other = weight.shape[1], taking.shape[1], 1 - now
+    rows, before = now * hidden.shape[1], (layer - 1) * n_units
+    for q in range(0, count - 1, 2):
+        u, v = taking[other, q], taking[other, q + 1]
+        rectified_sums(
+            hidden, (target + q, target + q + 1), hidden, rows, None,
+            weight, ((before + u) * n_units, (before + v) * n_units), taking, now * room, n,
+            (bias[layer, u], bias[layer, v]), (floor[layer, u], floor[layer, v]),
+        )  # fmt: skip
+    if count & 1:
+        u = taking[other, count - 1]
+        rectified_sums(
+            hidden, (target + count - 1,), hidden, rows, None,
+            weight, ((before + u) * n_units,), taking, now * room, n,
+            (bias[layer, u],), (floor[layer, u],),
+        )  # fmt: skip

@@ -20,72 +20,84 @@ LANES = 1 << LANE_PLAYERS
 
 _WIDTH = 8  # doubles in one vector; a processor with narrower ones takes several for it
 _VECTOR = ir.VectorType(ir.DoubleType(), _WIDTH)
+_PARTS = range(LANES // _WIDTH)
 _MAY = ("contract", "reassoc", "nsz")
 
 
 @intrinsic  # numba has no types
 def rectified_sums(
     typing_context: Any,
+    targets: Any,
+    target_rows: Any,
     rows: Any,
     first_row: Any,
+    row_index: Any,
     weights: Any,
     first_weights: Any,
-    index: Any,
+    weight_index: Any,
     first_index: Any,
     n: Any,
     biases: Any,
     floors: Any,
-    target_rows: Any,
 ) -> Any:
-    """``rows[t] = max(bias + sum(weight[index[a]] * rows[first_row + a] for a < n), floor)``.
+    """Sums of ``n`` rows with the weights of one unit, or of two units at once.
 
-    For two units at once: ``first_weights``, ``biases``, ``floors`` and ``target_rows`` are pairs.
-    All arrays are read as flat; rows have 32 entries, and those summed are not those written.
+    ``targets[t] = max(bias + sum(weights[w + v[a]] * rows[first_row + r[a]] for a < n), floor)``
+    with a target row ``t``, a start ``w`` of the weights, a bias and a floor for each unit, in
+    tuples. ``r`` and ``v`` are ``row_index`` and ``weight_index`` from ``first_index`` on, or
+    ``0, 1, 2, ...`` where they are None. Arrays are read as flat, and rows have 32 entries; a row
+    that is summed is not a target.
     """
+    n_units = len(biases)
+    kinds = (targets, rows, row_index, weights, weight_index)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kinds = signature.args
-        data = {
-            i: arrayobj.make_array(kinds[i])(context, builder, arguments[i]).data for i in (0, 2, 4)
-        }
-        first_row, first_index, n = arguments[1], arguments[5], arguments[6]
-        pairs = {i: cgutils.unpack_tuple(builder, arguments[i], 2) for i in (3, 7, 8, 9)}
-        n_vectors = LANES // _WIDTH
-        sums = [[cgutils.alloca_once(builder, _VECTOR) for _ in range(n_vectors)] for _ in "ab"]
-        for unit in range(2):
-            bias = _spread(builder, pairs[7][unit])
+        given = [arguments[i] for i in (0, 2, 4, 5, 7)]
+        target, source, row_at, weight, weight_at = (
+            None
+            if isinstance(kind, types.NoneType)
+            else arrayobj.make_array(kind)(context, builder, value).data
+            for kind, value in zip(kinds, given, strict=True)
+        )
+        first_row, first_index, n = arguments[3], arguments[8], arguments[9]
+        target_rows, starts, bias, floor = (
+            cgutils.unpack_tuple(builder, arguments[i], n_units) for i in (1, 6, 10, 11)
+        )
+        sums = [[cgutils.alloca_once(builder, _VECTOR) for _ in _PARTS] for _ in range(n_units)]
+        for unit in range(n_units):
             for place in sums[unit]:
-                builder.store(bias, place)
-        source = _row(builder, data[0], first_row)
-        indices = builder.gep(data[4], [first_index])
-        rows_of_weights = [builder.gep(data[2], [pairs[3][unit]]) for unit in range(2)]
+                builder.store(_spread(builder, bias[unit]), place)
+        source = _row(builder, source, first_row)
+        own = [builder.gep(weight, [start]) for start in starts]
         with cgutils.for_range(builder, n) as loop:
-            j = builder.load(builder.gep(indices, [loop.index]))
-            weight = [
-                _spread(builder, builder.load(builder.gep(row, [j]))) for row in rows_of_weights
-            ]
-            row = _row(builder, source, loop.index)
-            for k in range(n_vectors):
+            at = builder.add(first_index, loop.index)
+            r, v = (
+                loop.index if index is None else builder.load(builder.gep(index, [at]))
+                for index in (row_at, weight_at)
+            )
+            factors = [_spread(builder, builder.load(builder.gep(start, [v]))) for start in own]
+            row = _row(builder, source, r)
+            for k in _PARTS:
                 values = _load(builder, row, k)
-                for unit in range(2):
+                for unit in range(n_units):
+                    term = builder.fmul(factors[unit], values, flags=_MAY)
                     place = sums[unit][k]
-                    product = builder.fmul(weight[unit], values, flags=_MAY)
-                    builder.store(builder.fadd(builder.load(place), product, flags=_MAY), place)
-        for unit in range(2):
-            floor = _spread(builder, pairs[8][unit])
-            target = _row(builder, data[0], pairs[9][unit])
-            for k in range(n_vectors):
-                _store(builder, _greater(builder, builder.load(sums[unit][k]), floor), target, k)
+                    builder.store(builder.fadd(builder.load(place), term, flags=_MAY), place)
+        for unit in range(n_units):
+            lowest, row = _spread(builder, floor[unit]), _row(builder, target, target_rows[unit])
+            for k in _PARTS:
+                _store(builder, _greater(builder, builder.load(sums[unit][k]), lowest), row, k)
         return context.get_dummy_value()
 
-    two_floats, two_places = types.UniTuple(types.float64, 2), types.UniTuple(types.int64, 2)
     whole = types.int64
+    reals, places = types.UniTuple(types.float64, n_units), types.UniTuple(whole, n_units)
     return (
         types.void(
-            rows, whole, weights, two_places, index, whole, whole, two_floats, two_floats, two_places
+            targets, places, rows, whole, row_index, weights, places, weight_index, whole, whole,
+            reals, reals,
         ),
         generate,
-    )
+    )  # fmt: skip
 
 
 @intrinsic  # numba has no types
@@ -106,7 +118,7 @@ def rectified_shift(
         given = arrayobj.make_array(kinds[4])(context, builder, arguments[4]).data
         shift, floor = _spread(builder, arguments[2]), _spread(builder, arguments[3])
         start, target = _row(builder, taken, arguments[1]), _row(builder, given, arguments[5])
-        for k in range(LANES // _WIDTH):
+        for k in _PARTS:
             moved = builder.fadd(_load(builder, start, k), shift, flags=_MAY)
             _store(builder, _greater(builder, moved, floor), target, k)
         return context.get_dummy_value()
