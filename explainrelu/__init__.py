@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from explainrelu.certificate import Certificate
     from explainrelu.explanations.agreement import compare_with_shap
     from explainrelu.explanations.explain import explain
+    from explainrelu.explanations.main_effects import main_effects
     from explainrelu.explanations.ranking import rank_features
     from explainrelu.explanations.rules import extract_rules
+    from explainrelu.explanations.shapley import shapley_values
     from explainrelu.exporters.to_onnx import to_onnx
     from explainrelu.exporters.to_torch import to_torch
     from explainrelu.geometry.box import Box
@@ -73,6 +75,7 @@ _HOMES = {
     "import_model": "importers.import_model",
     "largest_difference": "milp.difference",
     "load": "rewrites.storage",
+    "main_effects": "explanations.main_effects",
     "max_of_shallow": "rewrites.max_of_shallow",
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
@@ -81,6 +84,7 @@ _HOMES = {
     "report": "reports.report",
     "same_parameters": "rewrites.same_parameters",
     "save": "rewrites.storage",
+    "shapley_values": "explanations.shapley",
     "stability": "milp.stability",
     "to_onnx": "exporters.to_onnx",
     "to_torch": "exporters.to_torch",
@@ -122,6 +126,7 @@ __all__ = [
     "import_model",
     "largest_difference",
     "load",
+    "main_effects",
     "max_of_shallow",
     "observed_regions",
     "pieces_between",
@@ -130,6 +135,7 @@ __all__ = [
     "report",
     "same_parameters",
     "save",
+    "shapley_values",
     "stability",
     "to_onnx",
     "to_torch",

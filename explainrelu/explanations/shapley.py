@@ -1,7 +1,7 @@
 """Interventional Shapley values of the raw score: exact, or estimated with standard errors.
 
-Legend: ``x`` a row, ``b`` a background row, ``N`` the ``n`` players, ``S`` a coalition; the *hybrid*
-``z_S`` has the columns of ``S`` from ``x`` and all others from ``b``.
+Legend: ``x`` a row, ``b`` a background row, ``N`` the ``n`` players, ``S`` a coalition; the
+*hybrid* ``z_S`` has the columns of ``S`` from ``x`` and all others from ``b``.
 """
 
 from collections.abc import Sequence

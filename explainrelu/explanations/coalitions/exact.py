@@ -1,14 +1,15 @@
 """Exact Shapley values: closed forms where a pair is linear, a walk of its hybrids where not."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from explainrelu.arrays import BoolArray, FloatArray
+from explainrelu.arrays import BoolArray, FloatArray, IntArray, Matrix, magnitudes
 from explainrelu.errors import ArgumentError
 from explainrelu.explanations.coalitions.game import Game
 from explainrelu.explanations.coalitions.pairs import LinearPairs, linear_pairs
-from explainrelu.explanations.coalitions.weights import shapley_of_coalitions
 from explainrelu.explanations.coalitions.wide import add_scores_of_wide
 from explainrelu.network.network import ReluNetwork
 
@@ -47,7 +48,8 @@ def exact_values(game: Game, points: FloatArray, n_jobs: int) -> FloatArray:
     found = Parallel(n_jobs=n_jobs, prefer="threads")(
         delayed(_values_of_part)(game, walk, points[part]) for part in parts
     )
-    return np.concatenate(found) / game.background.shape[0]
+    values: FloatArray = np.concatenate(found) / game.background.shape[0]
+    return values
 
 
 def check_number_of_players(game: Game, points: FloatArray) -> None:
@@ -83,14 +85,15 @@ def check_number_of_players(game: Game, points: FloatArray) -> None:
 class _Walk:
     """Padded arrays of the network for the compiled walk; None where it is too wide for that."""
 
-    arrays: tuple[FloatArray, ...] | None
+    arrays: tuple[Any, ...] | None
     importance: FloatArray
 
     @classmethod
     def of(cls, game: Game) -> "_Walk":
         network, score_map = game.network, game.score_map
-        following = [*(layer.weight for layer in network.layers[1:]), score_map.weight]
-        importance = np.asarray(abs(following[0]).sum(axis=0), dtype=np.float64)
+        following: list[Matrix] = [*(layer.weight for layer in network.layers[1:])]
+        following.append(score_map.weight)
+        importance = np.asarray(magnitudes(following[0]).sum(axis=0), dtype=np.float64)
         arrays = _padded(network, score_map.weight, score_map.bias)
         return cls(arrays, importance)
 
@@ -103,7 +106,8 @@ class _Walk:
             return
         from explainrelu.explanations.coalitions.kernel import add_scores
 
-        add_scores(start, moves, *self.arrays, sums)
+        compiled: Any = add_scores  # numba has no types
+        compiled(start, moves, *self.arrays, sums)
 
 
 def _values_of_part(game: Game, walk: _Walk, points: FloatArray) -> FloatArray:
@@ -141,11 +145,11 @@ def _walked(
     Players that do not differ are dummies. Pairs with the same other players share one table of
     coalitions, and so one pass of weights; players that move the score least come first.
     """
+    from explainrelu.explanations.coalitions.weights import shapley_of_coalitions
+
     found = np.zeros((len(game.players), len(game.view)))
-    kinds, kind_of = np.unique(differing, axis=0, return_inverse=True)
-    for k, kind in enumerate(kinds):
-        players, pairs = np.flatnonzero(kind), np.flatnonzero(kind_of.reshape(-1) == k)
-        own = moves[np.ix_(pairs, players)]
+    for players, pairs in _kinds(differing):
+        own = moves if players.size * pairs.size == differing.size else moves[pairs][:, players]
         order = np.argsort(np.abs(own).sum(axis=0) @ walk.importance, kind="stable")
         sums = np.zeros((len(game.view), 1 << players.size))
         walk.add_scores(game, starts[pairs], np.ascontiguousarray(own[:, order]), sums)
@@ -153,9 +157,19 @@ def _walked(
     return found
 
 
+def _kinds(differing: BoolArray) -> Iterator[tuple[IntArray, IntArray]]:
+    """The sets of players that differ, each with the pairs in which just these do."""
+    if differing.all():
+        yield np.arange(differing.shape[1]), np.arange(differing.shape[0])
+        return
+    kinds, kind_of = np.unique(differing, axis=0, return_inverse=True)
+    for k, kind in enumerate(kinds):
+        yield np.flatnonzero(kind), np.flatnonzero(kind_of.reshape(-1) == k)
+
+
 def _padded(
     network: ReluNetwork, out_weight: FloatArray, out_bias: FloatArray
-) -> tuple[FloatArray, ...] | None:
+) -> tuple[Any, ...] | None:
     """Layers behind the first, padded to the largest width, as the kernel takes them."""
     layers, widest = network.layers, max(network.widths)
     dense = all(isinstance(layer.weight, np.ndarray) for layer in layers)

@@ -11,7 +11,7 @@ above zero is linear, and all of these are folded into one row of weights; so on
 bend inside the block are computed lane by lane. Players that move the first layer least come
 first, which makes the enclosures narrow.
 
-Letters: ``i`` players, ``j`` units of the layer before, ``m`` units, ``o`` scores, ``l`` lanes,
+Letters: ``i`` players, ``j`` units of the layer before, ``m`` units, ``o`` scores, ``k`` lanes,
 ``a`` the units of the layer before that take part.
 """
 
@@ -27,6 +27,8 @@ from explainrelu.explanations.coalitions.lanes import (
 from explainrelu.geometry.borrowed import borrowed
 
 __all__ = ["add_scores"]
+
+COMPILED_WITH = "b9e54561f4733576"  # make format renews it
 
 _FAST = {"reassoc", "contract", "nsz"}  # infinity is a value here: the floor of a carried unit
 
@@ -109,8 +111,8 @@ def add_scores(start, moves, weight, bias, floor, width, out_weight, out_bias, s
                     hidden, (rows + n,), hidden, rows, None, folded, (o * folded.shape[1],),
                     taking, now * room, n, (constant[o],), (-np.inf,),
                 )  # fmt: skip
-                for l in range(1 << n_lane_players):
-                    sums[o, first + l] += hidden[now, n, l]
+                for k in range(1 << n_lane_players):
+                    sums[o, first + k] += hidden[now, n, k]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -134,13 +136,13 @@ def _by_lanes(weight, bias):
     shape = (n_layers, n_parts, n_units + 1, LANES)
     n_rows = n_layers * n_parts * (n_units + 1)
     forward, reach = _rows(n_rows).reshape(shape), _rows(n_rows).reshape(shape)
-    for l in range(n_layers):
+    for layer in range(n_layers):
         for m in range(n_units):
             q, k = m // LANES, m % LANES
             for j in range(n_units):
-                forward[l, q, j, k] = weight[l, m, j]
-                reach[l, q, j, k] = abs(weight[l, m, j])
-            forward[l, q, n_units, k] = bias[l + 1, m]
+                forward[layer, q, j, k] = weight[layer, m, j]
+                reach[layer, q, j, k] = abs(weight[layer, m, j])
+            forward[layer, q, n_units, k] = bias[layer + 1, m]
     return forward, reach
 
 
@@ -151,8 +153,8 @@ def _offsets(moves, p, n_lane_players, offset, spread):
         low, high = 0.0, 0.0
         for i in range(n_lane_players):
             step = moves[p, i, j]
-            for l in range(1 << i):
-                offset[j, (1 << i) + l] = offset[j, l] + step
+            for k in range(1 << i):
+                offset[j, (1 << i) + k] = offset[j, k] + step
             low += min(step, 0.0)
             high += max(step, 0.0)
         spread[0, j], spread[1, j] = low, high

@@ -13,7 +13,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-__all__ = ["LANES", "LANE_PLAYERS", "rectified_sums", "rectified_shift"]
+__all__ = ["LANES", "LANE_PLAYERS", "rectified_shift", "rectified_sums"]
 
 LANE_PLAYERS = 5
 LANES = 1 << LANE_PLAYERS

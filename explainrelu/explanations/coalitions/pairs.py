@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explainrelu.arrays import BoolArray, FloatArray, IntArray, magnitudes
+from explainrelu.arrays import BoolArray, FloatArray, IntArray, applied_to_rows, magnitudes
 from explainrelu.explanations.coalitions.players import Players
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 
@@ -88,7 +88,8 @@ def linear_pairs(
     patterns: list[FloatArray] = []
     for k, layer in enumerate(network.layers):
         if k:
-            middle, radius = layer.preactivation(middle), radius @ magnitudes(layer.weight).T
+            middle = layer.preactivation(middle)
+            radius = applied_to_rows(magnitudes(layer.weight), radius)
         kept = _bends_nowhere(layer, middle, radius)
         rows, others = rows[kept], others[kept]
         middle, radius = middle[kept], radius[kept]

@@ -27,12 +27,16 @@ def sampled_values(
     Notes
     -----
     Each draw adds up to ``f(x)`` minus the mean score of the background, and so do their means.
+
+    References
+    ----------
+    R. Mitchell, J. Cooper, E. Frank, G. Holmes, "Sampling permutations for Shapley value
+    estimation", JMLR 2022, section 2.3 (orders and their reverses).
     """
     orders = np.stack([generator.permutation(len(game.players)) for _ in range(n_permutations)])
     values, errors = np.zeros((2, points.shape[0], len(game.players), len(game.view)))
     if not game.network.layers:
         return game.linear_values(points), errors
-    # each player at a time moves all pairs of a part
     for part in game.chunks(points.shape[0], max(game.network.widths)):
         total = np.zeros_like(values[part])
         squares = np.zeros_like(total)
