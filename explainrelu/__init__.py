@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
     from explainrelu.certificate import Certificate
     from explainrelu.explanations.agreement import compare_with_shap
+    from explainrelu.explanations.captum_interface import ExactIntegratedGradients
     from explainrelu.explanations.explain import explain
+    from explainrelu.explanations.integrated_gradients import integrated_gradients
     from explainrelu.explanations.main_effects import main_effects
     from explainrelu.explanations.ranking import rank_features
     from explainrelu.explanations.rules import extract_rules
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Box": "geometry.box",
     "Certificate": "certificate",
+    "ExactIntegratedGradients": "explanations.captum_interface",
     "InputSchema": "network.schema",
     "RankingDisplay": "reports.displays",
     "RegionMapDisplay": "reports.displays",
@@ -73,6 +76,7 @@ _HOMES = {
     "identifiability": "rewrites.identifiability",
     "identifiable_network": "rewrites.identifiable",
     "import_model": "importers.import_model",
+    "integrated_gradients": "explanations.integrated_gradients",
     "largest_difference": "milp.difference",
     "load": "rewrites.storage",
     "main_effects": "explanations.main_effects",
@@ -101,6 +105,7 @@ _MODULES = {
 __all__ = [
     "Box",
     "Certificate",
+    "ExactIntegratedGradients",
     "InputSchema",
     "RankingDisplay",
     "RegionMapDisplay",
@@ -124,6 +129,7 @@ __all__ = [
     "identifiability",
     "identifiable_network",
     "import_model",
+    "integrated_gradients",
     "largest_difference",
     "load",
     "main_effects",

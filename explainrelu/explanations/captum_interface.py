@@ -23,7 +23,7 @@ class ExactIntegratedGradients:
     ----------
     model
         A torch module in evaluation mode, or anything else :func:`explainrelu.import_model`
-        takes. It is read anew at each call, and so may be trained in between.
+        takes. It is read again whenever it has changed between two calls, as by training.
     tolerances
         See :func:`segment_pieces`.
 
@@ -44,6 +44,7 @@ class ExactIntegratedGradients:
     def __init__(self, model: Any, *, tolerances: Tolerances = DEFAULT_TOLERANCES) -> None:
         self.model = model
         self.tolerances = tolerances
+        self._read: tuple[Any, ReluNetwork] | None = None
 
     def attribute(
         self,
@@ -95,9 +96,7 @@ class ExactIntegratedGradients:
         ``n_pieces`` those of a path, besides reading the model.
         """
         points = _rows(inputs)
-        # a torch module is read with a sample: some do not say the shape of one themselves
-        sample = inputs[:1] if is_torch_module(self.model) else None
-        network = import_model(self.model, sample, tolerances=self.tolerances)
+        network = self._network(inputs)
         if points.shape[1] != network.n_inputs:
             raise DataError(
                 f"inputs must have {network.n_inputs} values a sample, got shape "
@@ -108,6 +107,17 @@ class ExactIntegratedGradients:
         found, delta = self._attributions(network, starts, points, targets)
         attributions = _like(found.reshape(np.shape(inputs)), inputs)
         return (attributions, _like(delta, inputs)) if return_convergence_delta else attributions
+
+    def _network(self, inputs: Any) -> ReluNetwork:
+        """The network of the model as it is now."""
+        if not is_torch_module(self.model):
+            return import_model(self.model, tolerances=self.tolerances)
+        state = (tuple(np.shape(inputs))[1:], _state(self.model))
+        if self._read is None or not _equal(self._read[0], state):
+            # a sample is handed over since some modules do not say the shape of one themselves
+            network = import_model(self.model, inputs[:1], tolerances=self.tolerances)
+            self._read = (state, network)
+        return self._read[1]
 
     def _attributions(
         self, network: ReluNetwork, starts: FloatArray, ends: FloatArray, targets: IntArray
@@ -123,6 +133,24 @@ class ExactIntegratedGradients:
                 found[here] = path_attributions(network, view, first, last, self.tolerances)[:, 0]
                 change[here] = (network.forward(last) - network.forward(first))[:, target]
         return found, found.sum(axis=1) - change
+
+
+def _state(module: Any) -> tuple[Any, ...]:
+    """What a module computes with: its form, and every number, flag and tensor in its parts."""
+    torch, parts = load_torch(), tuple(module.modules())
+    own = [value for part in parts for value in vars(part).values()]
+    plain = tuple(value for value in own if isinstance(value, (bool, int, float, str)))
+    loose = (value for value in own if isinstance(value, torch.Tensor))
+    tensors = (*module.parameters(), *module.buffers(), *loose)
+    return str(module), plain, tuple(as_array(tensor.clone()) for tensor in tensors)
+
+
+def _equal(first: Any, second: Any) -> bool:
+    if isinstance(first, tuple) and isinstance(second, tuple):
+        return len(first) == len(second) and all(map(_equal, first, second))
+    if isinstance(first, np.ndarray):
+        return np.array_equal(first, second)
+    return bool(first == second)
 
 
 def _rows(inputs: Any) -> FloatArray:

@@ -81,14 +81,14 @@ def integrated_gradients(
     Notes
     -----
     Exact up to float64 rounding. Where a whole stretch of the path lies in a unit's zero set the
-    gradient there is that of the pattern in which the unit is inactive, up to rounding. Cost
-    O(n_samples * n_baselines * n_pieces * n_scores * number of weights), ``n_pieces`` being those
-    of a path, with memory of a few megabytes besides the result.
+    gradient is not defined: the formula of either side is taken, whichever rounding gives, and the
+    values add up all the same. Cost O(n_samples * n_baselines * n_pieces * n_scores * number of
+    weights), ``n_pieces`` being those of a path, with memory of some megabytes besides the result.
 
     References
     ----------
     M. Sundararajan, A. Taly, Q. Yan, "Axiomatic attribution for deep networks", ICML 2017,
-    equation 1 and Proposition 1. G. Erion et al., "Improving performance of deep learning models
+    section 3 and Proposition 1. G. Erion et al., "Improving performance of deep learning models
     with axiomatic attribution priors and expected gradients", Nature Machine Intelligence 2021.
 
     Examples

@@ -119,9 +119,7 @@ def affine_maps(
     return weight, bias
 
 
-def first_layer_gradients(
-    network: ReluNetwork, packed: ByteArray, output: AffineMap
-) -> FloatArray:
+def first_layer_gradients(network: ReluNetwork, packed: ByteArray, output: AffineMap) -> FloatArray:
     """The gradient of each score by the first layer's preactivations, for many patterns.
 
     That is ``A D_L W_L ... D_1``; its product with ``W_1`` is ``A_s`` of :func:`affine_maps`, and

@@ -223,6 +223,6 @@ def _term_sizes(
     if few and isinstance(absolute, np.ndarray):
         rows = absolute[unit]
         before, after = (np.einsum("ij,ij->i", rows, hidden[i]) for i in (piece, piece + 1))
-        return np.maximum(before, after) + np.abs(layer.bias[unit])
+        return np.asarray(np.maximum(before, after) + np.abs(layer.bias[unit]))
     size = applied_to_rows(absolute, hidden) + np.abs(layer.bias)
     return np.maximum(size[piece, unit], size[piece + 1, unit])

@@ -1,9 +1,12 @@
 """Exact integrated gradients by captum's own call, beside captum's."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from explainrelu.errors import ArgumentError, DataError, InputTypeError, TrainingModeError
+from explainrelu.explanations import captum_interface
 from explainrelu.explanations.captum_interface import ExactIntegratedGradients
 from explainrelu.network.network import ReluNetwork
 
@@ -15,7 +18,7 @@ POINTS = np.array([[2.0, 2.0], [0.5, 1.0]])
 def module(*widths: int, dtype: "torch.dtype" = torch.float64) -> "torch.nn.Module":
     torch.manual_seed(0)
     layers = [
-        part for a, b in zip(widths, widths[1:], strict=False)
+        part for a, b in pairwise(widths)
         for part in (torch.nn.Linear(a, b), torch.nn.ReLU())
     ]  # fmt: skip
     return torch.nn.Sequential(*layers[:-1]).to(dtype).eval()
@@ -103,6 +106,29 @@ def test_a_module_trained_in_between_is_read_anew():
     with torch.no_grad():
         net[-1].weight *= 2.0
     torch.testing.assert_close(method.attribute(inputs), 2.0 * before)
+    net.train()
+    with pytest.raises(TrainingModeError, match="evaluation mode"):
+        method.attribute(inputs)
+
+
+def test_a_number_changed_in_between_is_seen():
+    net, inputs = torch.nn.Sequential(module(3, 4), torch.nn.LeakyReLU(0.5)).eval(), drawn(2, 3)
+    method = ExactIntegratedGradients(net)
+    before = method.attribute(inputs, target=0)
+    net[1].negative_slope = 1.0
+    assert (method.attribute(inputs, target=0) != before).any()
+
+
+def test_a_module_that_has_not_changed_is_read_once(monkeypatch):
+    seen = []
+    whole = captum_interface.import_model
+    monkeypatch.setattr(
+        captum_interface, "import_model", lambda *a, **k: seen.append(a) or whole(*a, **k)
+    )
+    method = ExactIntegratedGradients(module(3, 4, 1))
+    for n_samples in (2, 5):
+        method.attribute(drawn(n_samples, 3))
+    assert len(seen) == 1
 
 
 def test_a_softmax_at_the_end_is_left_out():

@@ -1,6 +1,7 @@
 """Integrated gradients along straight paths, against exact rationals and captum's steps."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,7 @@ def integrated_exact(network, start, end):
                     times.append(times[j] + (times[j + 1] - times[j]) * a / (a - b))
         times.sort()
     total = np.full((network.n_outputs, network.n_inputs), Fraction(0))
-    for first, last in zip(times, times[1:], strict=False):
+    for first, last in pairwise(times):
         pattern = pattern_exact(network, point((first + last) / 2))
         total += (last - first) * np.array(pattern_map_exact(network, pattern)[0], dtype=object)
     return total * (np.array(end) - np.array(start))
