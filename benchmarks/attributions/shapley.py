@@ -80,10 +80,10 @@ def ours(task: Task) -> Callable[[], np.ndarray]:
 
 
 def ours_sampled(task: Task) -> Callable[[], np.ndarray]:
-    """With 10 orders forwards and backwards, as many as shap's default Permutation."""
+    """With 23 orders forwards and backwards, as many as shap's Permutation takes by default."""
     from explainrelu.explanations.shapley import shapley_values
 
-    options = {"background": task.background, "method": "sampling", "n_permutations": 10}
+    options = {"background": task.background, "method": "sampling", "n_permutations": 23}
     return lambda: shapley_values(task.model, task.rows, **options).values
 
 
