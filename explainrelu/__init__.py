@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from explainrelu.explanations.explain import explain
     from explainrelu.explanations.explanation_trade_off import explanation_trade_off
     from explainrelu.explanations.integrated_gradients import integrated_gradients
+    from explainrelu.explanations.main_effects import main_effects
     from explainrelu.explanations.ranking import rank_features
     from explainrelu.explanations.rules import extract_rules
+    from explainrelu.explanations.shapley import shapley_values
     from explainrelu.explanations.simplify import simplify
     from explainrelu.exporters.to_onnx import to_onnx
     from explainrelu.exporters.to_torch import to_torch
@@ -121,6 +123,7 @@ _HOMES = {
     "largest_difference": "milp.difference",
     "lipschitz": "audits.lipschitz",
     "load": "rewrites.storage",
+    "main_effects": "explanations.main_effects",
     "max_of_shallow": "rewrites.max_of_shallow",
     "monotonicity": "audits.monotonicity",
     "observed_regions": "regions.observed",
@@ -133,6 +136,7 @@ _HOMES = {
     "robustness": "audits.robustness",
     "same_parameters": "rewrites.same_parameters",
     "save": "rewrites.storage",
+    "shapley_values": "explanations.shapley",
     "simplify": "explanations.simplify",
     "stability": "milp.stability",
     "to_onnx": "exporters.to_onnx",
@@ -197,6 +201,7 @@ __all__ = [
     "largest_difference",
     "lipschitz",
     "load",
+    "main_effects",
     "max_of_shallow",
     "monotonicity",
     "observed_regions",
@@ -209,6 +214,7 @@ __all__ = [
     "robustness",
     "same_parameters",
     "save",
+    "shapley_values",
     "simplify",
     "stability",
     "to_onnx",
