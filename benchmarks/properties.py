@@ -9,6 +9,7 @@ wrong one ends the script.
 
 import argparse
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +54,18 @@ def main() -> None:
     parser.add_argument("--time-limit", type=float, default=300.0)
     options = parser.parse_args()
     known = json.loads((options.data / "acasxu_properties.json").read_text())
-    print("| network | property | verdict | s | decided by | boxes | regions |")
-    print("|---|---|---|---|---|---|---|")
+    print("| network | property | verdict | s | CPU s | decided by | boxes | regions |")
+    print("|---|---|---|---|---|---|---|---|")
     for case in known["verdicts"]:
         path = options.data / "nets" / "acasxu" / f"{case['network']}.onnx"
+        start = time.process_time()
         found = verified(path, known["properties"][case["property"]], options.time_limit)
         assert found.status in (case["verdict"], "undecided"), (case, found.status)
+        spent = time.process_time() - start
         name, number = case["network"][13:16], case["property"][-1]
         print(
-            f"| {name} | {number} | {found.status} | {found.seconds:.2f} | {found.decided_by} "
-            f"| {found.boxes_searched:,} | {found.regions_searched:,} |",
+            f"| {name} | {number} | {found.status} | {found.seconds:.2f} | {spent:.2f} "
+            f"| {found.decided_by} | {found.boxes_searched:,} | {found.regions_searched:,} |",
             flush=True,
         )
 

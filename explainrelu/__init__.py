@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from explainrelu.audits.coverage import coverage
     from explainrelu.audits.fairness.fairness import fairness
     from explainrelu.audits.fairness.individual import individual_fairness
+    from explainrelu.audits.lipschitz import lipschitz
     from explainrelu.audits.model_difference import compare_models
     from explainrelu.audits.monotonicity import monotonicity
     from explainrelu.audits.properties import verify_property
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
     from explainrelu.explanations.captum_interface import ExactIntegratedGradients
     from explainrelu.explanations.diagnostics import region_diagnostics
     from explainrelu.explanations.explain import explain
+    from explainrelu.explanations.explanation_trade_off import explanation_trade_off
     from explainrelu.explanations.integrated_gradients import integrated_gradients
+    from explainrelu.explanations.main_effects import main_effects
     from explainrelu.explanations.ranking import rank_features
     from explainrelu.explanations.rules import extract_rules
+    from explainrelu.explanations.shapley import shapley_values
     from explainrelu.explanations.simplify import simplify
     from explainrelu.exporters.to_onnx import to_onnx
     from explainrelu.exporters.to_torch import to_torch
@@ -54,6 +58,7 @@ if TYPE_CHECKING:
     from explainrelu.reports.displays.ranking import RankingDisplay
     from explainrelu.reports.displays.region_map import RegionMapDisplay
     from explainrelu.reports.displays.rules_error import RulesErrorDisplay
+    from explainrelu.reports.displays.trade_off import TradeOffDisplay
     from explainrelu.reports.displays.waterfall import WaterfallDisplay
     from explainrelu.reports.report import report
     from explainrelu.rewrites import hard_functions
@@ -88,6 +93,7 @@ _HOMES = {
     "ReluNetwork": "network.network",
     "RulesErrorDisplay": "reports.displays.rules_error",
     "Tolerances": "tolerances",
+    "TradeOffDisplay": "reports.displays.trade_off",
     "WaterfallDisplay": "reports.displays.waterfall",
     "attribution_sensitivity": "explanations.agreement.sensitivity",
     "canonical_form": "rewrites.canonical_form",
@@ -103,6 +109,7 @@ _HOMES = {
     "coverage": "audits.coverage",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
+    "explanation_trade_off": "explanations.explanation_trade_off",
     "extract_rules": "explanations.rules",
     "extremes": "milp.extremes",
     "fairness": "audits.fairness.fairness",
@@ -114,7 +121,9 @@ _HOMES = {
     "individual_fairness": "audits.fairness.individual",
     "integrated_gradients": "explanations.integrated_gradients",
     "largest_difference": "milp.difference",
+    "lipschitz": "audits.lipschitz",
     "load": "rewrites.storage",
+    "main_effects": "explanations.main_effects",
     "max_of_shallow": "rewrites.max_of_shallow",
     "monotonicity": "audits.monotonicity",
     "observed_regions": "regions.observed",
@@ -127,6 +136,7 @@ _HOMES = {
     "robustness": "audits.robustness",
     "same_parameters": "rewrites.same_parameters",
     "save": "rewrites.storage",
+    "shapley_values": "explanations.shapley",
     "simplify": "explanations.simplify",
     "stability": "milp.stability",
     "to_onnx": "exporters.to_onnx",
@@ -158,6 +168,7 @@ __all__ = [
     "ReluNetwork",
     "RulesErrorDisplay",
     "Tolerances",
+    "TradeOffDisplay",
     "WaterfallDisplay",
     "attribution_sensitivity",
     "canonical_form",
@@ -175,6 +186,7 @@ __all__ = [
     "enumerate_regions",
     "errors",
     "explain",
+    "explanation_trade_off",
     "extract_rules",
     "extremes",
     "fairness",
@@ -187,7 +199,9 @@ __all__ = [
     "individual_fairness",
     "integrated_gradients",
     "largest_difference",
+    "lipschitz",
     "load",
+    "main_effects",
     "max_of_shallow",
     "monotonicity",
     "observed_regions",
@@ -200,6 +214,7 @@ __all__ = [
     "robustness",
     "same_parameters",
     "save",
+    "shapley_values",
     "simplify",
     "stability",
     "to_onnx",

@@ -23,6 +23,7 @@ from explainrelu.network.patterns import activation_patterns, pattern_keys, regi
 from explainrelu.network.schema import InputSchema
 from explainrelu.regions.enumeration import enumerate_regions
 from explainrelu.regions.observed import check_domain
+from explainrelu.regions.search.compiling import compile_search
 from explainrelu.regions.search.run import Limits
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
@@ -247,6 +248,7 @@ class _Search:
         """Go through all regions; whether these are all, and why not."""
         if self._boxes is None:
             return False, f"the levels have more than {_MOST_BOXES} combinations"
+        compile_search()
         end = None if time_limit is None else monotonic() + time_limit
         for box in self._boxes:
             left = None if max_regions is None else max_regions - self.n_regions

@@ -248,6 +248,9 @@ def verify_property(
 
 def _answers(question: Question, method: Method) -> list[Answer]:
     """One way after the other, until one decides."""
+    if not np.isfinite(question.forms.rounding).all():
+        beyond = "the terms of the scores may leave the range of float64 in the domain"
+        return [Answer(question.unknown, open=beyond)]
     answers = [by_points(question)]
     many = _n_columns(question) > _FEW_COLUMNS
     ways = {

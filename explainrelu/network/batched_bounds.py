@@ -122,11 +122,13 @@ class BatchedBounds:
         share = 4 * np.finfo(np.float64).eps * (len(network.layers) + 2) * units
         size = np.maximum(np.abs(self.domain.lower), np.abs(self.domain.upper))
         sizes = []
-        for layer in network.layers:
-            size = applied(magnitudes(layer.weight), size) + np.abs(layer.bias)
-            sizes.append(size)
-        last = np.abs(network.output.weight) @ size + np.abs(network.output.bias)
-        object.__setattr__(self, "rounding", share * (np.abs(self.weight) @ last + abs(self.bound)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for layer in network.layers:
+                size = applied(magnitudes(layer.weight), size) + np.abs(layer.bias)
+                sizes.append(size)
+            last = np.abs(network.output.weight) @ size + np.abs(network.output.bias)
+            last = share * (np.abs(self.weight) @ last + np.abs(self.bound))
+        object.__setattr__(self, "rounding", np.where(np.isnan(last), np.inf, last))
         object.__setattr__(self, "_sizes", tuple(sizes))
         object.__setattr__(self, "_share", share)
         object.__setattr__(self, "_weights", tuple(dense(part.weight) for part in network.layers))
@@ -139,7 +141,8 @@ class BatchedBounds:
 
     def over(self, lower: FloatArray, upper: FloatArray) -> BoxBounds:
         """The bounds over boxes given by their corners, (n_boxes, n_inputs) each."""
-        found = [self._over(lower[rows], upper[rows]) for rows in self._chunks(len(lower))]
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = [self._over(lower[rows], upper[rows]) for rows in self._chunks(len(lower))]
         return BoxBounds(
             np.concatenate([part.lower for part in found]),
             np.concatenate([part.slope for part in found]),
@@ -161,8 +164,8 @@ class BatchedBounds:
             n, most, error = layer.n_units, (1 + self._share) * size, self._share * size
             both = np.vstack([weight, -weight]), np.r_[layer.bias, -layer.bias]
             ends, form, _ = self._back(*both, lines, lower, upper)
-            low = np.maximum(ends[:, :n] - error, -most)
-            high = np.minimum(error - ends[:, n:], most)
+            low = np.fmax(ends[:, :n] - error, -most)  # what is no number says nothing
+            high = np.fmin(error - ends[:, n:], most)
             n_unstable += (layer.rectified & (low < 0) & (high > 0)).sum(axis=1)
             lines.append(_Lines.of(layer.rectified, low, high))
             reach = (np.abs(form[:, :n]) + np.abs(form[:, n:])) * width[:, None, :]
@@ -179,7 +182,8 @@ class BatchedBounds:
         gap = np.zeros_like(lower)
         for cost, reach in zip(gaps, reaches, strict=True):
             gap += np.matmul(cost[:, None, :], reach)[:, 0]
-        return BoxBounds(ends - self.rounding, form, gap, n_unstable)
+        least = np.where(np.isfinite(ends), ends - self.rounding, -np.inf)
+        return BoxBounds(np.where(np.isnan(least), -np.inf, least), form, gap, n_unstable)
 
     def _back(
         self,

@@ -116,6 +116,14 @@ def test_a_property_that_is_kept_by_nothing_is_undecided_rather_than_wrong():
     assert -1e-12 < touching.lower[0] <= 0
 
 
+def test_a_part_thinner_than_a_solver_sees_is_not_left_out():
+    line = ReluNetwork.from_weights([[[-1.0]]], [[0.0]])  # -2 score < 2 at no row, and nearly at 1
+    nearly = OutputConstraints.violated_when([LinearConstraint(((0, -2.0),), 2.0, strict=True)])
+    for method in METHODS:
+        found = verify_property(line, Box([1.0], [2.0]), nearly, method=method)
+        assert (found.status, found.lower[0] <= 0) == (UNDECIDED, True)
+
+
 def test_a_violation_by_nothing_is_settled_in_fractions():
     constraint = LinearConstraint((("score", -1.0),), -1.0)  # score >= 1, reached at 0 alone
     found = verify_property(
@@ -134,6 +142,15 @@ def test_scores_that_cancel_are_not_believed():
         for one in (network, shifted):
             found = verify_property(one, Box([0.0], [7.0]), AT_MOST("score", 5.0), method=method)
             assert found.status is not (VIOLATED if one is network else HOLDS)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_numbers_beyond_float64_leave_it_undecided(method):
+    network = ReluNetwork.from_weights([[[1e200]], [[1e200]]], [[1e200], [0.0]])
+    found = verify_property(network, Box([-1.0], [1.0]), AT_LEAST("score", -1.0), method=method)
+    assert found.status is UNDECIDED
+    assert "float64" in found.reason
+    assert found.lower[0] == -np.inf
 
 
 def test_every_box_of_a_union_counts():

@@ -185,8 +185,9 @@ def _levels(column: Column, own: FloatArray, permitted: Permitted, wishes: Actio
     """The column with the levels it may take: known ones, and where it may stay the row's own."""
     stays = permitted.holds_own(column, own)
     if column.kind is ColumnKind.CATEGORICAL:
-        unknown = not own.any()
-        return replace(column, ignores_unknown=unknown and stays)
+        unknown = stays and not own.any()
+        # a column whose rows all had a known level counts as never unknown by its lower end
+        return replace(column, ignores_unknown=unknown, lower=0.0 if unknown else column.lower)
     codes = permitted.codes(column, own, wishes)
     chosen = [(level, code) for level, code in zip(column.levels, column.codes, strict=True)
               if code in codes]  # fmt: skip

@@ -230,6 +230,8 @@ class _Search:
             return self._ended(CounterfactualStatus.INFEASIBLE, np.inf)
         if self._best is None:
             return self._ended(CounterfactualStatus.UNDECIDED, farthest)
+        if self._best.distance > farthest:
+            return self._ended(CounterfactualStatus.BOUNDED, max(self._bound, farthest))
         # the candidate itself lies within: solver and network disagree, so nothing is claimed
         return self._ended(CounterfactualStatus.BOUNDED, self._bound)
 

@@ -17,6 +17,7 @@ from explainrelu.network.network import AffineMap, ReluNetwork
 from explainrelu.network.outputs import OutputSchema, ScoreView
 from explainrelu.regions.enumeration import enumerate_regions
 from explainrelu.regions.region import LinearRegion
+from explainrelu.regions.search.compiling import compile_search
 from explainrelu.tolerances import Tolerances
 
 __all__ = ["TrendSearch"]
@@ -65,6 +66,7 @@ class TrendSearch:
             network, output=self._score, outputs=OutputSchema.numbered(len(view))
         )
         self._max_regions, self._tolerances = max_regions, tolerances
+        compile_search()
         self._deadline = np.inf if time_limit is None else monotonic() + time_limit
         self._small = negligible_slopes(network, self._score, tolerances)
         self._rows = RowSpace.of(network.schema, domain)

@@ -64,7 +64,7 @@ class Branching:
         return found
 
     def parted(
-        self, lower: FloatArray, upper: FloatArray, gain: FloatArray
+        self, lower: FloatArray, upper: FloatArray, gain: FloatArray, *, numbers: bool = True
     ) -> tuple[Corners, Corners] | None:
         """Two boxes that hold every row of one, parted where the most is gained.
 
@@ -72,13 +72,15 @@ class Branching:
         ----------
         gain : (n_inputs,)
             What parting an input is expected to win.
+        numbers
+            Whether inputs that are numbers may be halved, or only levels parted.
 
         Returns
         -------
-        The two boxes, or None where a box holds one row, or floats next to each other.
+        The two boxes, or None where nothing is left to part.
         """
         middle = 0.5 * lower + 0.5 * upper
-        can = self.numeric & (lower < middle) & (middle < upper)
+        can = numbers & self.numeric & (lower < middle) & (middle < upper)
         best = int(np.where(can, gain, -1.0).argmax()) if can.any() else -1
         most, parts = (float(gain[best]), None) if best >= 0 else (-1.0, None)
         for choice in self.choices:

@@ -6,6 +6,7 @@ other is parted where that is expected to win most: at the input whose width tim
 the bounding forms, and whose share of what the lines around the open units cost, are largest.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +19,7 @@ from explainrelu.network.batched_bounds import BoxBounds
 
 __all__ = ["by_boxes", "by_whole_regions"]
 
-_FEW_UNSTABLE = 32  # open units up to which a box is searched by its regions
+_FEW_UNSTABLE = 24  # open units up to which a box is searched by its regions
 _FEWER_UNSTABLE = 12  # the same with more than _FEW_INPUTS inputs that vary
 _FEW_INPUTS = 6
 _MOST_REGIONS = 4_000  # of such a search, beyond which the box is parted after all
@@ -50,12 +51,13 @@ class _Boxes:
     def take(self, rows: "slice | BoolArray") -> "_Boxes":
         return _Boxes(self.lower[rows], self.upper[rows], self.possible[rows], self.excess[rows])
 
-    def plus(self, other: "_Boxes") -> "_Boxes":
-        return _Boxes(
-            np.concatenate([self.lower, other.lower]),
-            np.concatenate([self.upper, other.upper]),
-            np.concatenate([self.possible, other.possible]),
-            np.concatenate([self.excess, other.excess]),
+    @classmethod
+    def all_of(cls, parts: "Sequence[_Boxes]") -> "_Boxes":
+        return cls(
+            np.concatenate([part.lower for part in parts]),
+            np.concatenate([part.upper for part in parts]),
+            np.concatenate([part.possible for part in parts]),
+            np.concatenate([part.excess for part in parts]),
         )
 
 
@@ -125,16 +127,18 @@ class _Search:
         boxes, gain, n_unstable = boxes.take(left), gain[left], n_unstable[left]
         if not len(boxes) or self._try_points(boxes):
             return
+        children = []
         for i in range(len(boxes)):
-            one = boxes.take(slice(i, i + 1))
             if self.witness is not None or self.question.out_of_time:
-                self.waiting = self.waiting.plus(boxes.take(slice(i, None)))
-                return
-            self._decide(one, gain[i], int(n_unstable[i]))
+                children.append(boxes.take(slice(i, None)))
+                break
+            one = boxes.take(slice(i, i + 1))
+            children += self._decided(one, gain[i], int(n_unstable[i]))
+        self.waiting = _Boxes.all_of([self.waiting, *children])
 
     def _excluded(self, boxes: _Boxes, bounds: BoxBounds) -> _Boxes:
         excess = np.maximum(boxes.excess, self.question.by_alternative(bounds.lower))
-        return _Boxes(boxes.lower, boxes.upper, boxes.possible & (excess <= 0), excess)
+        return _Boxes(boxes.lower, boxes.upper, boxes.possible & ~(excess > 0), excess)
 
     def _gain(self, boxes: _Boxes, bounds: BoxBounds) -> FloatArray:
         """What parting each input is expected to win: (n_boxes, n_inputs)."""
@@ -152,11 +156,11 @@ class _Search:
             middles = np.array([self.question.branching.row(*each) for each in corners])
         self.witness = self.question.witness_among(middles)
         if self.witness is not None:
-            self.waiting = self.waiting.plus(boxes)
+            self.waiting = _Boxes.all_of([self.waiting, boxes])
         return self.witness is not None
 
-    def _decide(self, box: _Boxes, gain: FloatArray, n_unstable: int) -> None:
-        """Search the regions of a box where that pays; part it otherwise."""
+    def _decided(self, box: _Boxes, gain: FloatArray, n_unstable: int) -> list[_Boxes]:
+        """Search the regions of a box where that pays; what it is parted into otherwise."""
         branching = self.question.branching
         lower, upper = box.lower[0], box.upper[0]
         settled, small = branching.settled(lower, upper), self._is_small(lower, upper)
@@ -166,14 +170,13 @@ class _Search:
             self.doubtful += in_doubt and not over
             if over or in_doubt:
                 self._settle(box)
-                return
-        parts = None if settled and small else branching.parted(lower, upper, gain)
+                return []
+        parts = branching.parted(lower, upper, gain, numbers=not (small or self.whole))
         if parts is None:
             self.doubtful += 1
             self._settle(box)
-            return
-        children = [_Boxes(low[None], high[None], box.possible, box.excess) for low, high in parts]
-        self.waiting = self.waiting.plus(children[0]).plus(children[1])
+            return []
+        return [_Boxes(low[None], high[None], box.possible, box.excess) for low, high in parts]
 
     def _by_regions(self, box: _Boxes) -> tuple[_Boxes, bool]:
         """The box with what its regions exclude, and whether they leave it within rounding."""
