@@ -246,7 +246,7 @@ def on_properties(found: dict[str, PropertyResult]) -> Iterator[AuditCheck]:
 
 
 def _first(overall: pd.DataFrame, columns: tuple[str, ...]) -> tuple[float, str]:
-    """The worst over outputs of the first column that is there, and its name; NaN and "" for none."""
+    """The worst over outputs of the first column there is, with its name; NaN and "" for none."""
     for column in columns:
         if column in overall and overall[column].notna().any():
             values = overall[column].dropna()
