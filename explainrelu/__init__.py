@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from explainrelu.explanations.explain import explain
     from explainrelu.explanations.ranking import rank_features
     from explainrelu.explanations.rules import extract_rules
+    from explainrelu.explanations.simplify import simplify
     from explainrelu.exporters.to_onnx import to_onnx
     from explainrelu.exporters.to_torch import to_torch
     from explainrelu.geometry.box import Box
@@ -93,6 +94,7 @@ _HOMES = {
     "report": "reports.report",
     "same_parameters": "rewrites.same_parameters",
     "save": "rewrites.storage",
+    "simplify": "explanations.simplify",
     "stability": "milp.stability",
     "to_onnx": "exporters.to_onnx",
     "to_torch": "exporters.to_torch",
@@ -148,6 +150,7 @@ __all__ = [
     "report",
     "same_parameters",
     "save",
+    "simplify",
     "stability",
     "to_onnx",
     "to_torch",
