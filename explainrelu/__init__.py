@@ -37,7 +37,13 @@ if TYPE_CHECKING:
     from explainrelu.regions.segments import pieces_between
     from explainrelu.regions.upper_bounds import region_upper_bounds
     from explainrelu.regions.verification import certify
-    from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
+    from explainrelu.reports.displays.agreement import AgreementDisplay
+    from explainrelu.reports.displays.coefficient_profile import CoefficientProfileDisplay
+    from explainrelu.reports.displays.parallel_coefficients import ParallelCoefficientsDisplay
+    from explainrelu.reports.displays.ranking import RankingDisplay
+    from explainrelu.reports.displays.region_map import RegionMapDisplay
+    from explainrelu.reports.displays.rules_error import RulesErrorDisplay
+    from explainrelu.reports.displays.waterfall import WaterfallDisplay
     from explainrelu.reports.report import report
     from explainrelu.rewrites import hard_functions
     from explainrelu.rewrites.canonical_form import canonical_form
@@ -56,13 +62,18 @@ if TYPE_CHECKING:
 
 # name -> the module that defines it; imported when the name is first used
 _HOMES = {
+    "AgreementDisplay": "reports.displays.agreement",
     "Box": "geometry.box",
     "Certificate": "certificate",
+    "CoefficientProfileDisplay": "reports.displays.coefficient_profile",
     "InputSchema": "network.schema",
-    "RankingDisplay": "reports.displays",
-    "RegionMapDisplay": "reports.displays",
+    "ParallelCoefficientsDisplay": "reports.displays.parallel_coefficients",
+    "RankingDisplay": "reports.displays.ranking",
+    "RegionMapDisplay": "reports.displays.region_map",
     "ReluNetwork": "network.network",
+    "RulesErrorDisplay": "reports.displays.rules_error",
     "Tolerances": "tolerances",
+    "WaterfallDisplay": "reports.displays.waterfall",
     "attribution_sensitivity": "explanations.agreement.sensitivity",
     "canonical_form": "rewrites.canonical_form",
     "certify": "regions.verification",
@@ -109,13 +120,18 @@ _MODULES = {
 }
 
 __all__ = [
+    "AgreementDisplay",
     "Box",
     "Certificate",
+    "CoefficientProfileDisplay",
     "InputSchema",
+    "ParallelCoefficientsDisplay",
     "RankingDisplay",
     "RegionMapDisplay",
     "ReluNetwork",
+    "RulesErrorDisplay",
     "Tolerances",
+    "WaterfallDisplay",
     "attribution_sensitivity",
     "canonical_form",
     "certify",

@@ -17,7 +17,7 @@ from explainrelu.network.schema import InputSchema
 from explainrelu.regions.enumeration import enumerate_regions
 from explainrelu.regions.region_set import RegionSet
 from explainrelu.regions.verification import certify
-from explainrelu.reports.displays import RegionMapDisplay
+from explainrelu.reports.displays.region_map import RegionMapDisplay
 from explainrelu.reports.writing import write_folder
 
 __all__ = ["draw_map", "levels_of", "regions"]

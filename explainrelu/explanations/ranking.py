@@ -20,7 +20,14 @@ from explainrelu.regions.region_set import RegionSet
 from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
-__all__ = ["leading_output", "overall_name", "rank_features"]
+__all__ = [
+    "column_spread",
+    "leading_output",
+    "level_frequencies",
+    "level_spread",
+    "overall_name",
+    "rank_features",
+]
 
 _WAYS = ("effect", "contribution", "coefficient")
 _WEIGHTS = ("data", "volume")
@@ -117,7 +124,7 @@ def rank_features(
         size, mean, positive = _by_volume(cells, shares.values, view, numbers, by)
         exactness = shares.exactness
     if by == "effect":
-        size = size * _spread(schema, numbers)
+        size = size * column_spread(schema, numbers)
     elif by == "contribution":
         found = local_linear(network, X, output=output, tolerances=tolerances)
         values = found.column_values
@@ -166,9 +173,9 @@ def _aggregate(
         for j, (column, first) in enumerate(zip(schema.columns, schema.starts[:-1], strict=True)):
             block = weight[:, :, first : first + column.n_inputs]
             if column.kind is ColumnKind.CATEGORICAL:
-                frequency = _frequencies(column, numbers[:, j])
+                frequency = level_frequencies(column, numbers[:, j])
                 centred = block - (block @ frequency)[:, :, None]
-                size[:, j] += share[part] @ _level_size(centred, frequency, by)
+                size[:, j] += share[part] @ level_spread(centred, frequency, by)
                 levels = numbers[rows, j].astype(np.int64)
                 known = levels >= 0
                 chosen = centred[local[known], :, levels[known]]
@@ -208,9 +215,9 @@ def _by_volume(
         for j, (column, first) in enumerate(zip(schema.columns, schema.starts[:-1], strict=True)):
             block = weight[:, :, first : first + column.n_inputs]
             if column.kind is ColumnKind.CATEGORICAL:
-                frequency = _frequencies(column, numbers[:, j])
+                frequency = level_frequencies(column, numbers[:, j])
                 centred = block - (block @ frequency)[:, :, None]
-                size[:, j] += share[part] @ _level_size(centred, frequency, by)
+                size[:, j] += share[part] @ level_spread(centred, frequency, by)
                 positive[:, j] += share[part] @ ((centred > 0) @ frequency)
             elif column.n_inputs:
                 size[:, j] += share[part] @ np.abs(block[:, :, 0])
@@ -219,7 +226,7 @@ def _by_volume(
     return size, mean, positive
 
 
-def _level_size(centred: FloatArray, frequency: FloatArray, by: str) -> FloatArray:
+def level_spread(centred: FloatArray, frequency: FloatArray, by: str) -> FloatArray:
     """Spread of the level coefficients of each region and score, or their range."""
     if by == "coefficient":
         result: FloatArray = np.ptp(centred, axis=2)
@@ -227,12 +234,13 @@ def _level_size(centred: FloatArray, frequency: FloatArray, by: str) -> FloatArr
     return np.sqrt(np.square(centred) @ frequency)
 
 
-def _frequencies(column: Column, positions: FloatArray) -> FloatArray:
+def level_frequencies(column: Column, positions: FloatArray) -> FloatArray:
+    """The share of each level among rows given by positions, unknown levels left out."""
     known = positions[positions >= 0].astype(np.int64)
     return np.bincount(known, minlength=column.n_inputs) / max(1, known.size)
 
 
-def _spread(schema: InputSchema, numbers: FloatArray) -> FloatArray:
+def column_spread(schema: InputSchema, numbers: FloatArray) -> FloatArray:
     """The standard deviation of numeric and ordinal columns, one for categorical ones."""
     grouped = [column.kind is ColumnKind.CATEGORICAL for column in schema.columns]
     return np.where(grouped, 1.0, numbers.std(axis=0))

@@ -14,7 +14,7 @@ from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema
 from explainrelu.regions.observed import observed_regions
-from explainrelu.reports.displays import RankingDisplay
+from explainrelu.reports.displays.ranking import RankingDisplay
 from explainrelu.rewrites.convert import convert
 from tests import models
 

@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn.datasets import make_moons
 from sklearn.neural_network import MLPClassifier
 
-from explainrelu.reports.displays import RegionMapDisplay
+from explainrelu.reports.displays.region_map import RegionMapDisplay
 
 TWO_MOONS = Path(__file__).resolve().parents[2] / "docs" / "images" / "two_moons.png"
 

@@ -5,20 +5,13 @@ from matplotlib import pyplot
 from matplotlib.image import imread
 
 from explainrelu.errors import ArgumentError, ColumnsError
-from explainrelu.explanations.ranking import rank_features
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
-from explainrelu.reports.displays import RankingDisplay, RegionMapDisplay
+from explainrelu.reports.displays.region_map import RegionMapDisplay
 from tests import models
 from tests.reports import pictures
 
 PETALS = ["petal length (cm)", "petal width (cm)"]
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    pyplot.close("all")
 
 
 def test_region_map_shows_rows_and_columns_by_name():
@@ -123,27 +116,6 @@ def test_a_map_of_wrong_numbers_is_refused(wrong, match):
     network = ReluNetwork.from_weights([[[1.0, 0.0]], [[3.0]]], [[0.0], [0.0]])
     with pytest.raises(ArgumentError, match=match):
         RegionMapDisplay.from_estimator(network, [[-1.0, 0.0], [1.0, 2.0]], **wrong)
-
-
-def test_ranking_display_shows_the_largest_at_the_top():
-    model, X, _ = models.loans()
-    display = RankingDisplay.from_estimator(model, X, max_features=4)
-    shown = [label.get_text() for label in display.ax_.get_yticklabels()]
-    assert shown == rank_features(model, X)["feature"].head(4).tolist()
-    assert display.ax_.yaxis_inverted()
-
-
-def test_ranking_display_takes_the_overall_ranking_or_an_output():
-    ranking = rank_features(*models.iris()[:2])
-    assert set(RankingDisplay.from_frame(ranking).ranking["output"]) == {"overall"}
-    chosen = RankingDisplay.from_frame(ranking, output="setosa")
-    assert set(chosen.ranking["output"]) == {"setosa"}
-
-
-def test_ranking_display_names_the_outputs_there_are():
-    ranking = rank_features(*models.iris()[:2])
-    with pytest.raises(ArgumentError, match="one of setosa, versicolor, virginica, overall"):
-        RankingDisplay.from_frame(ranking, output="rose")
 
 
 def test_picture_of_the_readme_is_what_the_package_draws(tmp_path):

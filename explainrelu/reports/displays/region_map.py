@@ -1,8 +1,4 @@
-"""Pictures of regions and rankings, in the manner of scikit-learn's Display objects.
-
-Unlike the records of this package a display is not frozen: ``plot`` leaves the axes it drew on
-in ``ax_`` and ``figure_``, where people look for them.
-"""
+"""The linear regions of a network over two of its columns, as a picture."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,35 +10,29 @@ import pandas as pd
 from explainrelu.arrays import FloatArray
 from explainrelu.errors import ArgumentError
 from explainrelu.explanations.baseline import baseline_numbers
-from explainrelu.explanations.ranking import overall_name, rank_features
 from explainrelu.importers.import_model import import_model
-from explainrelu.network.column import Column, ColumnKind
+from explainrelu.network.column import ColumnKind
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import ScoreView, Task
 from explainrelu.network.patterns import activation_patterns, affine_maps
 from explainrelu.network.schema import InputSchema
+from explainrelu.reports.displays.drawing import (
+    HUES,
+    INK,
+    axes_of,
+    column_label,
+    diverging,
+    tint,
+)
 from explainrelu.reports.numbers import counted
 from explainrelu.reports.region_slice import Piece, Plane, decide, two_columns
-from explainrelu.reports.statements import Direction, direction
-from explainrelu.reports.tables import rows_of
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
-__all__ = ["RankingDisplay", "RegionMapDisplay"]
+__all__ = ["RegionMapDisplay"]
 
-# blue, orange, green, violet, ochre, sky, red, grey: told apart by colour-blind readers too
-_HUES = ("#1d5a9e", "#cf6f10", "#23856a", "#7d57a6", "#a8901a", "#4b9fc4", "#a33c3c", "#66707a")
 _GOLDEN = 0.6180339887498949
 _FEW_ROWS = 600
-_INK = "#1b2430"
 _RESPONSES = ("regions", "score")
-_DIRECTIONS = {
-    Direction.RAISES: ("#1d5a9e", "raises the score"),
-    Direction.LOWERS: ("#b04d08", "lowers it"),
-    Direction.BOTH: ("#6a5a8c", "both, by region"),
-    Direction.LEVELS: ("#5d6b78", "by level"),
-    Direction.OUTPUTS: ("#5d6b78", "mean over outputs"),
-    Direction.NOTHING: ("#a4b0bb", "no effect"),
-}
 
 
 @dataclass(eq=False)
@@ -187,7 +177,7 @@ class RegionMapDisplay:
         RegionMapDisplay
             Itself, with ``ax_`` and ``figure_``.
         """
-        self.ax_, self.figure_ = _axes(ax, (6.4, 4.8))
+        self.ax_, self.figure_ = axes_of(ax, (6.4, 4.8))
         if self.response == "regions":
             self._draw_tints()
         elif self.response == "score":
@@ -196,16 +186,16 @@ class RegionMapDisplay:
             self._draw_coefficients()
         if borders:
             outlines = [self.plane.raw(piece.corners) for piece in self.pieces]
-            self._draw_lines(outlines, color=_INK, alpha=0.45, linewidth=0.7, closed=True)
+            self._draw_lines(outlines, color=INK, alpha=0.45, linewidth=0.7, closed=True)
         boundary = [line for piece in self.pieces for line in decide(self.plane.network, piece)[1]]
-        self._draw_lines([self.plane.raw(line) for line in boundary], color=_INK, linewidth=1.8)
+        self._draw_lines([self.plane.raw(line) for line in boundary], color=INK, linewidth=1.8)
         if show_data:
             self._draw_rows()
         self.ax_.set(
             xlim=self.plane.limits[0],
             ylim=self.plane.limits[1],
-            xlabel=_label(self.plane.columns[0]),
-            ylabel=_label(self.plane.columns[1]),
+            xlabel=column_label(self.plane.columns[0]),
+            ylabel=column_label(self.plane.columns[1]),
         )
         held = self.plane.network.schema.n_columns - 2
         if held:
@@ -223,8 +213,8 @@ class RegionMapDisplay:
             strength = 0.13 + 0.3 * (number * _GOLDEN % 1.0)  # neighbours in the list differ
             for corners, winner in decide(self.plane.network, piece)[0]:
                 polygons.append(self.plane.raw(corners))
-                hue = _hue(self.plane.network, winner) if classes else _HUES[number % len(_HUES)]
-                colours.append(_tint(hue, strength))
+                hue = _hue(self.plane.network, winner) if classes else HUES[number % len(HUES)]
+                colours.append(tint(hue, strength))
         self.ax_.add_collection(
             PolyCollection(polygons, facecolors=colours, edgecolors=colours, linewidths=0.4)
         )
@@ -238,7 +228,7 @@ class RegionMapDisplay:
             origin="lower",
             aspect="auto",
             interpolation="bilinear",
-            cmap=_diverging() if signed else "viridis",
+            cmap=diverging() if signed else "viridis",
             vmin=-far if signed else None,
             vmax=far if signed else None,
         )
@@ -255,7 +245,7 @@ class RegionMapDisplay:
         values = weight[:, 0, schema.starts[schema.names.index(self.response)]]
         polygons = [self.plane.raw(piece.corners) for piece in self.pieces]
         far = float(np.abs(values).max()) or 1.0
-        drawn = PolyCollection(polygons, array=values, cmap=_diverging(), linewidths=0.4)
+        drawn = PolyCollection(polygons, array=values, cmap=diverging(), linewidths=0.4)
         drawn.set_clim(-far, far)
         self.ax_.add_collection(drawn)
         self.figure_.colorbar(drawn, ax=self.ax_, label=self.score_name)
@@ -272,135 +262,14 @@ class RegionMapDisplay:
         style: dict[str, Any] = {"zorder": 3, "s": 16 if few else 7, "alpha": 1.0 if few else 0.5}
         style |= {"linewidths": 0.6, "edgecolors": "white"} if few else {"linewidths": 0.0}
         if self.labels is None:
-            self.ax_.scatter(*self.points.T, color=_INK, **style)
+            self.ax_.scatter(*self.points.T, color=INK, **style)
             return
         classes = list(self.plane.network.outputs.classes) or sorted(set(self.labels))
         for k, name in enumerate(classes):
             rows = self.points[self.labels == name]
             hue = _hue(self.plane.network, k)
-            self.ax_.scatter(*rows.T, color=_tint(hue, 1.0), label=name, **style)
+            self.ax_.scatter(*rows.T, color=tint(hue, 1.0), label=name, **style)
         self.ax_.legend(frameon=True, framealpha=0.9, edgecolor="none", loc="best")
-
-
-@dataclass(eq=False)
-class RankingDisplay:
-    """A ranking of columns as bars.
-
-    Made by :meth:`from_estimator`, or by :meth:`from_frame` from what
-    :func:`explainrelu.rank_features` returned.
-
-    Attributes
-    ----------
-    ranking
-        The rows of the ranking that are shown, of one output.
-    ax_, figure_
-        Where it was last drawn.
-    """
-
-    ranking: pd.DataFrame
-    ax_: Any = field(default=None, init=False)
-    figure_: Any = field(default=None, init=False)
-
-    @classmethod
-    def from_estimator(
-        cls,
-        model: Any,
-        X: Any,
-        *,
-        by: str = "effect",
-        output: str | None = None,
-        max_features: int = 15,
-        ax: Any = None,
-    ) -> "RankingDisplay":
-        """Rank the columns of a model, and draw the ranking.
-
-        Parameters
-        ----------
-        model, X, by, output
-            As for :func:`explainrelu.rank_features`.
-        max_features
-            At most so many bars.
-        ax
-            Axes to draw on; new ones by default.
-        """
-        table = rank_features(model, X, by=by, output=output)
-        return cls.from_frame(table, max_features=max_features, ax=ax)
-
-    @classmethod
-    def from_frame(
-        cls,
-        ranking: pd.DataFrame,
-        *,
-        output: str | None = None,
-        max_features: int = 15,
-        ax: Any = None,
-    ) -> "RankingDisplay":
-        """Draw a ranking.
-
-        Parameters
-        ----------
-        ranking
-            What :func:`explainrelu.rank_features` returned.
-        output
-            Which output of the table; by default ``overall`` where there are several.
-        max_features
-            At most so many bars.
-        ax
-            Axes to draw on; new ones by default.
-
-        Raises
-        ------
-        ArgumentError
-            Where the table has no such output.
-
-        Examples
-        --------
-        >>> import matplotlib
-        >>> matplotlib.use("Agg")
-        >>> network = ReluNetwork.from_weights([[[1.0, 2.0]], [[1.0]]], [[0.0], [0.0]])
-        >>> display = RankingDisplay.from_frame(rank_features(network, [[0.0, 1.0], [1.0, 3.0]]))
-        >>> display.ranking.feature.tolist()
-        ['x1', 'x0']
-        """
-        if not {"output", "feature", "importance"} <= set(ranking.columns):
-            raise ArgumentError(
-                "ranking must be a table of rank_features, got columns "
-                f"{', '.join(map(str, ranking.columns[:4]))}. For a model use from_estimator."
-            )
-        names = list(dict.fromkeys(ranking["output"]))
-        several = len(names) > 1 and names[-1] == overall_name(names[:-1])
-        chosen = output or (names[-1] if several else names[0])
-        if chosen not in names:
-            raise ArgumentError(f"output must be one of {', '.join(names)}, got {output!r}.")
-        return cls(ranking[ranking["output"] == chosen].head(max_features)).plot(ax=ax)
-
-    def plot(self, ax: Any = None) -> "RankingDisplay":
-        """Draw the bars, largest at the top, coloured by the way they move the score."""
-        table = self.ranking
-        self.ax_, self.figure_ = _axes(ax, (6.4, 0.9 + 0.3 * len(table)))
-        ways = [direction(row) for row in rows_of(table)]
-        for way in dict.fromkeys(ways):
-            colour, words = _DIRECTIONS[way]
-            rows = [i for i, other in enumerate(ways) if other is way]
-            sizes = table["importance"].iloc[rows]
-            self.ax_.barh(rows, sizes, height=0.62, color=colour, label=words)
-        first = table.iloc[0]
-        unit = f" ({first['unit']})" if first["unit"] else ""
-        self.ax_.set_yticks(range(len(table)), list(table["feature"]))
-        self.ax_.invert_yaxis()
-        self.ax_.set_xlabel(f"{first['by']}{unit}")
-        self.ax_.spines[["top", "right"]].set_visible(False)
-        self.ax_.legend(frameon=False, loc="lower right")
-        return self
-
-
-def _axes(ax: Any, size: tuple[float, float]) -> tuple[Any, Any]:
-    """The axes given, or new ones, and their figure."""
-    if ax is None:
-        from matplotlib import pyplot
-
-        _, ax = pyplot.subplots(figsize=size, layout="constrained")
-    return ax, ax.figure
 
 
 def _held_at(
@@ -464,24 +333,8 @@ def _meaning(view: ScoreView, name: str, response: str) -> str:
     return score if response in _RESPONSES else f"coefficient of {response} ({score})"
 
 
-def _diverging() -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("signed", ["#b04d08", "#ffffff", "#1d5a9e"])
-
-
 def _hue(network: ReluNetwork, position: int) -> str:
     """The colour of a class; of a binary classifier blue for the positive class."""
     if network.outputs.task is Task.BINARY:
         position = 1 - position
-    return _HUES[position % len(_HUES)]
-
-
-def _tint(hue: str, strength: float) -> tuple[float, float, float]:
-    """A colour thinned with white."""
-    red, green, blue = (int(hue[i : i + 2], 16) / 255.0 for i in (1, 3, 5))
-    return tuple(1.0 - strength * (1.0 - part) for part in (red, green, blue))  # type: ignore[return-value]  # three parts
-
-
-def _label(column: Column) -> str:
-    return f"{column.name} ({column.unit})" if column.unit else column.name
+    return HUES[position % len(HUES)]
