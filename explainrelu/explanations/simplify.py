@@ -42,9 +42,7 @@ from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 __all__ = ["simplify"]
 
 _FEWEST_ROWS = 10
-_ROWS = 12_000  # that rules are fitted to, with those drawn
-_LEAST_DRAWN = 4_000
-_DRAWN_WEIGHT = 3.0  # of all rows drawn together, at most, beside that of the rows given
+_LEAST_ROWS, _ROWS_PER_INPUT, _MOST_ROWS = 4_000, 260, 20_000  # fitted to, with those drawn
 _SLOPES = 200  # rows whose slopes say along which directions splits are compared
 _WORTH = 1e-3  # loss, in variances of the score, below which a further rule is not worth having
 _SPLITS = ("network", "axis")
@@ -217,9 +215,7 @@ def _checked(
         raise ArgumentError("max_rules must be a whole number of at least 1, got None.")
     if max_error is not None:
         if isinstance(max_error, bool) or not isinstance(max_error, Real):
-            raise InputTypeError(
-                f"max_error must be a number above 0, or None, got {max_error!r}."
-            )
+            raise InputTypeError(f"max_error must be a number above 0, or None, got {max_error!r}.")
         if not 0.0 < float(max_error) < np.inf:
             raise ArgumentError(
                 f"max_error must be a number above 0, in units of the score, or None, got "
@@ -273,11 +269,13 @@ def _growing(
     options: _Options,
     rng: np.random.Generator,
 ) -> Growing:
-    n_drawn = max(_ROWS - points.shape[0], _LEAST_DRAWN)
+    wanted = min(_LEAST_ROWS + _ROWS_PER_INPUT * network.n_inputs, _MOST_ROWS)
+    n_drawn = max(wanted - points.shape[0], _LEAST_ROWS)
     drawn = drawn_rows(network.schema, points, n_drawn, rng)
     everything = np.vstack([points, drawn])
     scores = network.forward(everything) @ view.matrix.T
-    share = min(1.0, _DRAWN_WEIGHT * points.shape[0] / n_drawn)
+    together = max(10.0 * points.shape[0], 400.0 * network.n_inputs)
+    share = min(1.0, together / n_drawn)
     weight = np.concatenate([np.ones(points.shape[0]), np.full(n_drawn, share)])
     some = points[:: max(1, points.shape[0] // _SLOPES)]
     slopes = affine_maps(network, activation_patterns(network, some), network.score_map(view))[0]
@@ -345,9 +343,7 @@ def _curve_line(
     return n_rules, rows, float(error.mean()), float(error.max()), r2, equal
 
 
-def _taken(
-    losses: list[float], errors: list[float], options: _Options
-) -> tuple[int, str, str]:
+def _taken(losses: list[float], errors: list[float], options: _Options) -> tuple[int, str, str]:
     """Which of the trees is taken, with status and message."""
     n_tried = len(losses)
     if options.max_error is not None:
@@ -356,10 +352,14 @@ def _taken(
             text = f"{good[0] + 1} rules are the fewest tried with errors of at most "
             return good[0], "reached", f"{text}{options.max_error:g} on the rows used."
         best = int(np.argmin(errors))
-        return best, "not reached", (
-            f"Errors of at most {options.max_error:g} on the rows used were not reached with "
-            f"{n_tried} rules; the least of the largest errors is {errors[best]:.4g}, with "
-            f"{best + 1}."
+        return (
+            best,
+            "not reached",
+            (
+                f"Errors of at most {options.max_error:g} on the rows used were not reached with "
+                f"{n_tried} rules; the least of the largest errors is {errors[best]:.4g}, with "
+                f"{best + 1}."
+            ),
         )
     worth = [i for i, loss in enumerate(losses) if loss <= min(losses) + _WORTH]
     place = worth[0]

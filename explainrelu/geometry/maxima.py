@@ -2,8 +2,8 @@
 
 Legend as in :mod:`explainrelu.geometry.simplex`. At the vertex where a walk ends the rows of its
 basis have multipliers ``y``; for any ``y >= 0`` no point of the polytope has a larger ``c x`` than
-``b y + |c - A^T y|_1``, since no coordinate on the cube is larger than 1. Whatever the walk did, the
-value at its end and this bound enclose the maximum.
+``b y + |c - A^T y|_1``, since no coordinate on the cube is larger than 1. Whatever the walk did,
+the value at its end and this bound enclose the maximum.
 """
 
 import numpy as np
@@ -66,7 +66,9 @@ def maxima_of_many(rows, bound, inside, costs, point, value, excess):
             for k in range(d):
                 point[r, j, k] = min(max(v[k], -1.0), 1.0)
             value[r, j] = _value(costs[r, j], point[r, j])
-            excess[r, j] = max(size * _highest(A, b, d, basis, T, cost, direction) - value[r, j], 0.0)
+            excess[r, j] = max(
+                size * _highest(A, b, d, basis, T, cost, direction) - value[r, j], 0.0
+            )
 
 
 @njit(cache=True, error_model="numpy")

@@ -26,7 +26,9 @@ def largest_by_brute_force(rules):
     weight, bias = regions.affine_maps(view)
     worst = np.zeros((len(rules), len(view)))
     tree = rules.grown.tree
-    for r, leaf, k, sign in product(range(len(regions)), range(len(rules)), range(len(view)), (1, -1)):
+    for r, leaf, k, sign in product(
+        range(len(regions)), range(len(rules)), range(len(view)), (1, -1)
+    ):
         polytope, (cut, ends) = regions.region(r).polytope(), tree.half_spaces(leaf)
         cost = weight[r, k] - rules.grown.weight[leaf, k]
         found = linprog(
@@ -41,7 +43,7 @@ def largest_by_brute_force(rules):
     return worst
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(relu_networks(max_layers=2, max_inputs=2), st.sampled_from(["network", "axis"]))
 def test_the_deviation_over_a_box_is_that_of_brute_force(network, splits):
     box = xr.Box(np.full(network.n_inputs, -2.0), np.full(network.n_inputs, 2.0))
@@ -51,7 +53,7 @@ def test_the_deviation_over_a_box_is_that_of_brute_force(network, splits):
     assert rules.certificate.holds
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(relu_networks(max_layers=3, max_inputs=3, integer=True), st.integers(0, 5))
 def test_no_point_of_the_box_deviates_by_more_than_its_bound(network, seed):
     box = xr.Box(np.full(network.n_inputs, -2.0), np.full(network.n_inputs, 2.0))
@@ -62,7 +64,7 @@ def test_no_point_of_the_box_deviates_by_more_than_its_bound(network, seed):
     assert (away <= rules.whole.bound[leaf] + 1e-9 * (1 + away)).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(relu_networks(max_layers=2, max_inputs=3), st.integers(0, 5))
 def test_a_named_witness_belongs_to_its_rule_and_deviates_as_named(network, seed):
     box = xr.Box(np.full(network.n_inputs, -2.0), np.full(network.n_inputs, 2.0))
@@ -117,7 +119,8 @@ def test_predictions_are_the_formulas_and_every_row_has_one_rule():
     )
     by_hand = [
         [
-            table.loc[(f"R{p + 1}", name), "(intercept)"] + x @ table.loc[(f"R{p + 1}", name), X.columns]
+            table.loc[(f"R{p + 1}", name), "(intercept)"]
+            + x @ table.loc[(f"R{p + 1}", name), X.columns]
             for name in rules.view.names
         ]
         for p, x in zip(place, X.to_numpy(), strict=True)
@@ -134,7 +137,9 @@ def test_a_linear_network_is_one_rule_without_deviation():
 
 
 def test_carried_units_are_no_splits():
-    layer = xr.ReluNetwork.from_weights([[[1.0], [1.0]], [[1.0, 2.0]]], [[0.0, 0.0], [0.0]]).layers[0]
+    layer = xr.ReluNetwork.from_weights([[[1.0], [1.0]], [[1.0, 2.0]]], [[0.0, 0.0], [0.0]]).layers[
+        0
+    ]
     from dataclasses import replace
 
     network = ReluNetwork.from_weights([[[1.0], [1.0]], [[1.0, 2.0]]], [[0.0, 0.0], [0.0]])
@@ -204,8 +209,13 @@ def test_regression_has_no_decisions():
 
 def test_rows_not_used_are_those_handed_over_or_a_share():
     model, X, _ = models.iris()
-    assert xr.simplify(model, X, held_out=0.2, time_limit=1).quality.n_rows.unique().tolist() == [120, 30]
-    assert xr.simplify(model, X, held_out=0, time_limit=1).quality.rows.unique().tolist() == ["used"]
+    assert xr.simplify(model, X, held_out=0.2, time_limit=1).quality.n_rows.unique().tolist() == [
+        120,
+        30,
+    ]
+    assert xr.simplify(model, X, held_out=0, time_limit=1).quality.rows.unique().tolist() == [
+        "used"
+    ]
     tested = xr.simplify(model, X[:100], X_test=X[100:], time_limit=1)
     assert tested.quality.n_rows.unique().tolist() == [100, 50]
 

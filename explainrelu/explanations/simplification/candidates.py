@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explainrelu.arrays import FloatArray, dense, frozen, frozen_floats
+from explainrelu.arrays import BoolArray, FloatArray, IntArray, frozen, frozen_floats
 from explainrelu.network.column import ColumnKind
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.patterns import (
@@ -39,7 +39,7 @@ class Candidates:
 
     weight: FloatArray
     own: FloatArray
-    movable: "np.ndarray"
+    movable: BoolArray
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -75,18 +75,22 @@ def network_candidates(network: ReluNetwork, points: FloatArray) -> Candidates:
         bounds.append(-bias[start:])
         names += [f"neuron {name}" for name in layer_of[start:]]
     if not names:
-        return Candidates(np.zeros((0, network.n_inputs)), np.zeros(0), np.zeros(0), ())
+        return Candidates(
+            np.zeros((0, network.n_inputs)), np.zeros(0), np.zeros(0, dtype=np.bool_), ()
+        )
     weight, bound = np.concatenate(weights), np.concatenate(bounds)
     share = (points @ weight.T > bound).mean(axis=0)
     balance = np.minimum(share, 1.0 - share)
     cuts = np.abs(weight).max(axis=1) > 0
     early = np.arange(balance.size) < n_first
-    kept = np.concatenate([
-        _most(np.where(cuts & early, balance, 0.0), _MOST_FIRST),
-        _most(np.where(cuts & ~early, balance, 0.0), _MOST_LATER),
-    ])
+    kept = np.concatenate(
+        [
+            _most(np.where(cuts & early, balance, 0.0), _MOST_FIRST),
+            _most(np.where(cuts & ~early, balance, 0.0), _MOST_LATER),
+        ]
+    )
     return Candidates(
-        weight[kept], bound[kept], np.ones(kept.size), tuple(names[i] for i in kept)
+        weight[kept], bound[kept], np.ones(kept.size, dtype=np.bool_), tuple(names[i] for i in kept)
     )
 
 
@@ -112,27 +116,27 @@ def axis_candidates(schema: InputSchema, points: FloatArray, scores: FloatArray)
             movable.append(True)
     weight = np.array(weights).reshape(len(names), schema.n_inputs)
     own = np.where(np.array(movable, dtype=np.bool_), np.nan, 0.5)
-    return Candidates(weight, own, np.array(movable), tuple(names))
+    return Candidates(weight, own, np.array(movable, dtype=np.bool_), tuple(names))
 
 
-def _most(balance: FloatArray, most: int) -> "np.ndarray":
+def _most(balance: FloatArray, most: int) -> IntArray:
     """Positions of the most balanced candidates, in order of position."""
     order = np.argsort(-balance, kind="stable")[:most]
     return np.sort(order[balance[order] > 0])
 
 
-def _indicator(n_inputs: int, inputs: "np.ndarray") -> FloatArray:
+def _indicator(n_inputs: int, inputs: IntArray) -> FloatArray:
     weight = np.zeros(n_inputs)
     weight[inputs] = 1.0
     return weight
 
 
-def _level_sets(indicators: FloatArray, scores: FloatArray) -> list["np.ndarray"]:
+def _level_sets(indicators: FloatArray, scores: FloatArray) -> list[IntArray]:
     """Sets of positions of levels: each alone, and those with the lowest mean scores."""
     n_levels = indicators.shape[1]
     if n_levels < 2:
         return []
-    sets = {(i,) for i in range(n_levels)} if n_levels > 2 else {(0,)}
+    sets: set[tuple[int, ...]] = {(i,) for i in range(n_levels)} if n_levels > 2 else {(0,)}
     rows = np.maximum(indicators.sum(axis=0), 1.0)
     for score in scores.T:
         order = np.argsort(indicators.T @ score / rows, kind="stable")

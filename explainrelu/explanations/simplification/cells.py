@@ -115,9 +115,7 @@ class CellSolver:
                 return
             part = points[start : start + step]
             for found in self._chunk(part, everywhere):
-                yield Maxima(
-                    found.cell + start, found.leaf, found.bound, found.point, found.inside
-                )
+                yield Maxima(found.cell + start, found.leaf, found.bound, found.point, found.inside)
 
     def _chunk(self, points: FloatArray, everywhere: bool) -> Iterator[Maxima]:
         packed = activation_patterns(self.network, points)
@@ -202,9 +200,9 @@ class CellSolver:
         up = np.where(constant, values > tree.bound, highest > ends - small)
         down = np.where(constant, values <= tree.bound, -lowest <= ends + small)
         reachable = leaf[:, None] != np.arange(tree.n_leaves)
-        for other, path in enumerate(tree.paths()):
+        for i, path in enumerate(tree.paths()):
             for split, above in path:
-                reachable[:, other] &= up[:, split] if above else down[:, split]
+                reachable[:, i] &= up[:, split] if above else down[:, split]
         known = self._crossings(points, start, ends_at, rows, ends, reachable)
         cell, other = np.nonzero(reachable)
         inside, open_ = known[cell, other], np.isnan(known[cell, other, :1]).any(axis=1)
@@ -299,7 +297,7 @@ class CellSolver:
         self, rows: FloatArray, bound: FloatArray, inside: FloatArray, costs: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Values, points and how far the values may be exceeded, of each form over each cell."""
-        n, m, d = rows.shape
+        n, _, d = rows.shape
         point = np.repeat(inside[:, None], costs.shape[1], axis=1)
         value = np.einsum("nkd,nkd->nk", costs, point)
         if not d:

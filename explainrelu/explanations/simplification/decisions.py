@@ -26,7 +26,7 @@ class Decision(StrEnum):
             signs = (scores > 0).astype(np.int64)
             return np.asarray(signs @ (2 ** np.arange(scores.shape[1])), dtype=np.int64)
         if self is Decision.LARGEST:
-            return scores.argmax(axis=1).astype(np.int64)
+            return np.asarray(scores.argmax(axis=1), dtype=np.int64)
         return np.zeros(scores.shape[0], dtype=np.int64)
 
     def margin(self, scores: FloatArray) -> FloatArray:

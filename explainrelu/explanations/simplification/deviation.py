@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from explainrelu.arrays import BoolArray, FloatArray, frozen
+from explainrelu.arrays import BoolArray, FloatArray, IntArray, frozen
 from explainrelu.certificate import Exactness
 from explainrelu.explanations.simplification.cells import CellSolver, Maxima
 from explainrelu.tolerances import Tolerances
@@ -148,10 +148,11 @@ class Farthest:
                         place = rows[int(maxima.bound[rows, side, k].argmax())]
                         best.append((place, rule, side, k))
         if best:
-            place, rule, side, k = (np.array(column) for column in zip(*best, strict=True))
-            self.see(self._pulled(maxima.point[place, side, k], maxima.inside[place], rule))
+            cells, rules, sides, scores = np.array(best, dtype=np.int64).T
+            points = maxima.point[cells, sides, scores]
+            self.see(self._pulled(points, maxima.inside[cells], rules))
 
-    def _pulled(self, points: FloatArray, inside: FloatArray, rule: "np.ndarray") -> FloatArray:
+    def _pulled(self, points: FloatArray, inside: FloatArray, rule: IntArray) -> FloatArray:
         """The points, those on a border that the rule does not hold moved inside a little."""
         tree = self._solver.grown.tree
         found = points.copy()

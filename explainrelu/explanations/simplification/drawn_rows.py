@@ -1,8 +1,8 @@
-"""More rows like those at hand, for the network to label: columns swapped and mixed between rows."""
+"""More rows like those at hand, for the network to label: columns swapped and mixed."""
 
 import numpy as np
 
-from explainrelu.arrays import FloatArray
+from explainrelu.arrays import FloatArray, IntArray
 from explainrelu.network.column import ColumnKind
 from explainrelu.network.schema import InputSchema
 
@@ -34,7 +34,8 @@ def drawn_rows(
     Examples
     --------
     >>> schema = InputSchema.numeric(["age", "dust"])
-    >>> drawn = drawn_rows(schema, np.array([[20.0, 1.0], [60.0, 3.0]]), 5, np.random.default_rng(0))
+    >>> rows, rng = np.array([[20.0, 1.0], [60.0, 3.0]]), np.random.default_rng(0)
+    >>> drawn = drawn_rows(schema, rows, 5, rng)
     >>> drawn.shape, float(drawn[:, 0].min()) >= 20.0
     ((5, 2), True)
     """
@@ -55,7 +56,7 @@ def drawn_rows(
     return np.clip(drawn, points.min(axis=0), points.max(axis=0))
 
 
-def _near(points: FloatArray, rows: "np.ndarray", rng: np.random.Generator) -> "np.ndarray":
+def _near(points: FloatArray, rows: IntArray, rng: np.random.Generator) -> IntArray:
     """For each row the nearest of a few others drawn, columns measured in standard deviations."""
     spread = points.std(axis=0)
     scaled = points / np.where(spread > 0, spread, 1.0)

@@ -122,20 +122,26 @@ def header_text(
     lines = [message]
     for rows in quality.rows.unique():
         part = quality[quality.rows == rows]
-        told = [f"R2 {part.r2.mean():.3f}", f"mean error {number_text(float(part.mean_error.mean()))}"]
+        told = [
+            f"R2 {part.r2.mean():.3f}",
+            f"mean error {number_text(float(part.mean_error.mean()))}",
+        ]
         if part.equal_decisions.notna().all():
             told.insert(0, f"{part.equal_decisions.iloc[0]:.1%} of decisions kept")
         lines.append(f"On {part.n_rows.iloc[0]} rows {rows}: {', '.join(told)}.")
     unit = f" {view.unit}" if view.unit else ""
-    for deviations, where in ((visited, "the regions that data visit"), (whole, "the whole domain")):
+    for deviations, where in (
+        (visited, "the regions that data visit"),
+        (whole, "the whole domain"),
+    ):
         least, most = deviations.largest_value, deviations.largest_bound
         exact = str(deviations.exactness) == "exact"
-        told = (
+        distance = (
             f"exactly {number_text(most)}{unit}, attained at a witness"
             if exact
             else f"at most {rounded_up(most):g}{unit}, {number_text(least)} being attained"
         )
-        lines.append(f"Largest distance from the network over {where}: {told}.")
+        lines.append(f"Largest distance from the network over {where}: {distance}.")
     return "\n".join(lines)
 
 

@@ -1,9 +1,9 @@
-"""Linear formulas fitted to scores: weighted least squares with a little shrinkage, dense or sparse.
+"""Linear formulas fitted to scores: weighted least squares with a little shrinkage.
 
 Legend: ``z`` is a row of inputs in standard deviations with a one behind it, ``y`` its scores,
 ``w`` its weight. A fit needs only the sums ``G = sum w z z^T`` and ``H = sum w z y^T``; from a
-formula ``B0`` it goes to ``B = B0 + (G + R)^-1 (H - G B0)``, ``R`` being the shrinkage, which leaves
-the constant alone.
+formula ``B0`` it goes to ``B = B0 + (G + R)^-1 (H - G B0)``, ``R`` being the shrinkage, which
+leaves the constant alone.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,9 @@ class Standard:
         spread = points.std(axis=0)
         size = np.abs(points).max(axis=0)
         spread = np.where(spread > 1e-12 * size, spread, 1.0)
-        return cls(frozen_floats(points.mean(axis=0), 1, "centre"), frozen_floats(spread, 1, "spread"))
+        return cls(
+            frozen_floats(points.mean(axis=0), 1, "centre"), frozen_floats(spread, 1, "spread")
+        )
 
     def __call__(self, points: FloatArray) -> FloatArray:
         """``(n_samples, n_inputs + 1)``."""
@@ -47,7 +49,7 @@ class Standard:
         return z
 
     def raw(self, formula: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """``formula (n_inputs + 1, n_scores)`` in raw units: ``(n_scores, n_inputs)``, constants."""
+        """A formula ``(n_inputs + 1, n_scores)`` in raw units: weights by score, and constants."""
         weight = (formula[:-1] / self.spread[:, None]).T
         return weight, formula[-1] - weight @ self.centre
 
@@ -66,7 +68,7 @@ def fitted(
 
 
 def penalty(gram: FloatArray, shrinkage: float = _SHRINKAGE) -> FloatArray:
-    """``R``: a share of the rows' weight (the last entry of ``G``) for each term but the constant."""
+    """``R``: a share of the rows' weight (the last entry of ``G``), but for the constant."""
     n = gram.shape[-1]
     weight = np.maximum(gram[..., -1, -1], np.finfo(np.float64).tiny)
     found = shrinkage * weight[..., None, None] * np.eye(n)
@@ -123,7 +125,9 @@ def sparse_fit(
     return found
 
 
-def _exchanged(chosen: list[int], n_columns: int, explained: Callable[[list[int]], float]) -> list[int]:
+def _exchanged(
+    chosen: list[int], n_columns: int, explained: Callable[[list[int]], float]
+) -> list[int]:
     """Each chosen column exchanged for another one where more is explained, once through."""
     best = explained(chosen)
     for place in range(len(chosen)):

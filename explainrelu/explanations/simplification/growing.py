@@ -123,10 +123,10 @@ class Growing:
         self._groups, self._max_terms = groups, max_terms
         self._least = max(20, 2 * sample.scores.shape[1])
         self._reduced = self._compressed(directions)
-        start = np.zeros((self._z.shape[1], self._y.shape[1]))
+        self._overall = np.zeros((self._z.shape[1], self._y.shape[1]))
         everything = np.arange(sample.weight.size)
-        self._root = _Node(start, everything)
-        self._refit()
+        self._overall = self._fit(everything)  # which the formulas of leaves shrink towards
+        self._root = _Node(self._overall, everything)
 
     @property
     def n_leaves(self) -> int:
@@ -217,11 +217,7 @@ class Growing:
         z, y, w = self._z[rows], self._y[rows], self._fit_weight[rows]
         if self._max_terms is not None:
             return sparse_fit(z, y, w, self._groups, self._max_terms)
-        start = self._overall if rows.size < self._z.shape[0] else np.zeros((z.shape[1], y.shape[1]))
-        found = fitted(z, y, w, start)
-        if rows.size == self._z.shape[0]:
-            self._overall = found
-        return found
+        return fitted(z, y, w, self._overall)
 
     def _losses(self, formula: FloatArray, rows: IntArray) -> FloatArray:
         """The loss of a formula at each of some rows."""
@@ -244,7 +240,7 @@ class Growing:
         which, bounds = self._bounds_tried(values)
         if not which.size:
             return -np.inf, -1, 0.0
-        above = values[:, which].T > bounds[:, None]
+        above = bounds[:, None] < values[:, which].T
         enough = np.minimum(above.sum(axis=1), (~above).sum(axis=1)) >= min(
             self._least, rows.size // 4
         )
@@ -278,8 +274,8 @@ class Growing:
         high = above.astype(np.float64) @ products
         total = products.sum(axis=0)
         before = _left_over(total[None], d, k, upper)[0]
-        gains: FloatArray = before - _left_over(high, d, k, upper) - _left_over(
-            total - high, d, k, upper
+        gains: FloatArray = (
+            before - _left_over(high, d, k, upper) - _left_over(total - high, d, k, upper)
         )
         return gains
 
@@ -304,7 +300,10 @@ class Growing:
             before = after
 
     def _copied(self, node: _Node) -> _Node:
-        children = node.children and (self._copied(node.children[0]), self._copied(node.children[1]))
+        children = node.children and (
+            self._copied(node.children[0]),
+            self._copied(node.children[1]),
+        )
         return _Node(node.formula, node.rows, node.split, children, node.best)
 
     def _sort(self, node: _Node, rows: IntArray) -> None:

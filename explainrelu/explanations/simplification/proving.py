@@ -99,9 +99,7 @@ def _deviation_check(where: str, deviations: Deviations) -> Check:
     return Check(name, status, bound, float("nan"), deviations.exactness, detail)
 
 
-def _visit(
-    solver: CellSolver, seen: Farthest, points: FloatArray, deadline: float | None
-) -> bool:
+def _visit(solver: CellSolver, seen: Farthest, points: FloatArray, deadline: float | None) -> bool:
     """Solve the cells of the regions that points visit; False where the time was over."""
     seen.see(points)
     key = pattern_keys(activation_patterns(solver.network, points))
@@ -147,9 +145,7 @@ def _deviations(
     for rule, k in np.argwhere(~np.isnan(value)):  # alone, as a replay gives it: the same digits
         value[rule, k] = _replayed(solver, witness[rule, k], rule, k)
     most = np.where(nobody, np.nan, np.fmax(most, value))
-    return Deviations(
-        scope, value, most, witness, tuple(map(tuple, how)), solver.tolerances
-    )
+    return Deviations(scope, value, most, witness, tuple(map(tuple, how)), solver.tolerances)
 
 
 def _replay_gap(solver: CellSolver, deviations: Deviations) -> float:
