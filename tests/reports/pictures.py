@@ -10,9 +10,13 @@ from PIL import Image
 from sklearn.datasets import make_moons
 from sklearn.neural_network import MLPClassifier
 
+from explainrelu.reports.displays.coefficient_profile import CoefficientProfileDisplay
 from explainrelu.reports.displays.region_map import RegionMapDisplay
+from tests import models
 
-TWO_MOONS = Path(__file__).resolve().parents[2] / "docs" / "images" / "two_moons.png"
+_IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+TWO_MOONS = _IMAGES / "two_moons.png"
+COEFFICIENTS = _IMAGES / "coefficients.png"
 
 
 def two_moons() -> RegionMapDisplay:
@@ -28,7 +32,13 @@ def two_moons() -> RegionMapDisplay:
     return display
 
 
-def write(display: RegionMapDisplay, path: Path) -> None:
+def coefficients() -> CoefficientProfileDisplay:
+    """The coefficients of a small network in the regions of the loans table."""
+    model, X, _ = models.loan_decisions()
+    return CoefficientProfileDisplay.from_estimator(model, X[:2000], max_features=10)
+
+
+def write(display: RegionMapDisplay | CoefficientProfileDisplay, path: Path) -> None:
     """Write a picture with 200 colours, which keeps it small."""
     buffer = BytesIO()
     display.figure_.savefig(buffer, format="png", dpi=120)
@@ -37,3 +47,4 @@ def write(display: RegionMapDisplay, path: Path) -> None:
 
 if __name__ == "__main__":
     write(two_moons(), TWO_MOONS)
+    write(coefficients(), COEFFICIENTS)

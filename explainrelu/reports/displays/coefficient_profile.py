@@ -199,6 +199,7 @@ class CoefficientProfileDisplay:
             self.ax_,
             [*handles, bands],
             [*(handle.get_label() for handle in handles), "50%, 90% of rows"],
+            right=1.22 if self.ax_.texts else 1.0,  # above the shares, where there are any
         )
 
 
@@ -209,7 +210,7 @@ def _swarm(values: FloatArray, counts: IntArray, span: float) -> FloatArray:
     starts = np.flatnonzero(np.diff(bins[order], prepend=bins[order[0]] - 1))
     sizes = np.diff(np.append(starts, order.size))
     place = np.arange(order.size) - np.repeat(starts, sizes)
-    step = np.repeat(np.minimum(0.1, 2.0 * _REACH / np.maximum(sizes, 1)), sizes)
+    step = min(0.1, 2.0 * _REACH / sizes.max())  # one for all: a strip is wide where regions are
     offsets = np.empty(order.size)
     offsets[order] = step * ((place + 1) // 2) * np.where(place % 2, 1.0, -1.0)
     return offsets

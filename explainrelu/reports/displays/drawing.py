@@ -105,8 +105,13 @@ def shortened(names: Sequence[str], width: int = 26) -> list[str]:
     return texts
 
 
-def legend_above(ax: Any, handles: Sequence[Any], labels: Sequence[str]) -> None:
-    """A legend of one line above the axes; a handle may be several side by side."""
+def legend_above(
+    ax: Any, handles: Sequence[Any], labels: Sequence[str], *, right: float | None = None
+) -> None:
+    """A legend of one line above the axes; a handle may be several side by side.
+
+    It begins where the axes do, or ends at ``right``, in widths of the axes.
+    """
     from matplotlib.legend_handler import HandlerTuple
 
     ax.legend(
@@ -115,8 +120,8 @@ def legend_above(ax: Any, handles: Sequence[Any], labels: Sequence[str]) -> None
         handler_map={tuple: HandlerTuple(ndivide=None, pad=0.0)},
         frameon=False,
         fontsize="small",
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
+        loc="lower left" if right is None else "lower right",
+        bbox_to_anchor=(0.0 if right is None else right, 1.0),
         ncols=len(labels),
         columnspacing=1.1,
         handletextpad=0.4,

@@ -153,9 +153,9 @@ class RankingDisplay:
             Axes to draw on; new ones by default.
         show_shares
             Whether a thin bar at the right tells how stable the sign is: the share of rows, or of
-            the volume, in which the column raises the score. Of a categorical column it is the
-            share of rows whose level lies above the mean of the levels; of a mean over outputs
-            there is none.
+            the volume, in which the column raises the score; in the others it lowers the score or
+            leaves it. Of a categorical column it is the share of rows whose level lies above the
+            mean of the levels; of a mean over outputs there is none.
         """
         table = self.ranking
         self.ax_, self.figure_ = axes_of(ax, (6.4, 0.9 + 0.3 * len(table)))

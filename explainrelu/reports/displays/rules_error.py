@@ -141,11 +141,9 @@ class RulesErrorDisplay:
             self.ax_.set_ylim(bottom=0.0)
         legend_above(self.ax_, handles, [handle.get_label() for handle in handles])
         if self.decisions_ax_ is not None:
-            from matplotlib.ticker import PercentFormatter
-
             self._draw(self.decisions_ax_, "equal_decisions")
             self.decisions_ax_.set_ylabel("equal decisions")
-            self.decisions_ax_.yaxis.set_major_formatter(PercentFormatter(1.0))
+            self.decisions_ax_.yaxis.set_major_formatter(lambda share, _: f"{100.0 * share:.4g}%")
         return self
 
     def _take_axes(self, ax: Any) -> None:

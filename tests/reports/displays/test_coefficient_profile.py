@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot
 from matplotlib.colors import to_rgb
+from matplotlib.image import imread
 
 from explainrelu.errors import ArgumentError, InputTypeError
 from explainrelu.explanations.ranking import rank_features
@@ -9,6 +10,7 @@ from explainrelu.network.network import ReluNetwork
 from explainrelu.reports.displays.coefficient_profile import CoefficientProfileDisplay
 from explainrelu.reports.displays.drawing import LOWERS, RAISES
 from tests import models
+from tests.reports import pictures
 
 
 def bent():
@@ -102,3 +104,9 @@ def test_wrong_options_are_refused(wrong, error, match):
 def test_a_single_row_is_refused():
     with pytest.raises(ArgumentError, match="several rows, got 1"):
         CoefficientProfileDisplay.from_estimator(bent(), [[-1.0]])
+
+
+def test_picture_of_the_readme_is_what_the_package_draws(tmp_path):
+    pictures.write(pictures.coefficients(), tmp_path / "again.png")
+    assert imread(tmp_path / "again.png").shape == imread(pictures.COEFFICIENTS).shape
+    assert pictures.COEFFICIENTS.stat().st_size < 60_000
