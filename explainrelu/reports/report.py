@@ -278,7 +278,7 @@ def report(
     check_time_limit(time_limit)
     random_state = checked_seed(random_state)
     shared: dict[str, Any] = {"output": output, "tolerances": tolerances}
-    arguments = {
+    arguments: dict[str, object] = {
         "background": "drawn from the rows",
         "max_rules": max_rules,
         "few_rules": few_rules,
@@ -311,6 +311,8 @@ def report(
         proof: dict[str, Any] = {"domain": _box(domain, whole), "time_limit": time_limit}
         few = few_rules_of(network, frame, few_rules, random_state=random_state, **proof, **shared)
         tables |= few_rule_tables(few)
+    elif few_rules is not None:
+        arguments["few_rules"] = f"{few_rules}, none fitted to fewer than {FEWEST_ROWS} rows"
     if target is not None:
         tables |= region_performance(network, frame, target, few, **shared)
     next(steps)
