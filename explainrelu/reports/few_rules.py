@@ -29,7 +29,7 @@ FEWEST_ROWS = 20
 """Fewer rows get no few rules: there is too little to fit them to and to measure them on."""
 
 _AT_ONCE = 1e-9  # seconds: simplify then proves what takes no search, by bounds of whole leaves
-_LARGEST = 40_000_000  # cells times neurons times squared inputs beyond which none is solved
+_CELL, _LARGEST = 2_000, 100_000_000  # work of a cell before its program, and of all at most
 _BY_CELLS = "a linear program a region"
 
 
@@ -120,8 +120,8 @@ def _proven(found: FewRules, points: FloatArray, seed: int) -> FewRules:
 def _over_regions_visited(solver: CellSolver, found: FewRules, points: FloatArray) -> Deviations:
     """The largest deviations over the regions that rows visit, exact where they can be solved."""
     first = _one_a_region(solver, points)
-    size = solver.network.n_neurons * int(solver.free.sum()) ** 2
-    if first.size * len(found) * max(1, size) > _LARGEST:
+    program = solver.network.n_neurons * int(solver.free.sum()) ** 2 * len(found.view)
+    if first.size * len(found) * (_CELL + program) > _LARGEST:
         return found.visited
     seen = Farthest(solver)
     seen.see(points)

@@ -255,8 +255,9 @@ def report(
     ModelError, DataError
         Where the model, the rows or the target cannot be taken in.
     ArgumentError, InputTypeError
-        For a limit below one, a time that is not positive, an option of another type, and for a ``domain`` that is no box
-        of the model's inputs or is given with a model converted over another one.
+        For a limit below one, a time that is not positive, an option of another type, and for a
+        ``domain`` that is no box of the model's inputs or is given with a model converted over
+        another one.
 
     Notes
     -----

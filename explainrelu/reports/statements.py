@@ -220,7 +220,11 @@ def _few_rules(findings: Findings) -> list[Statement]:
     n_rows = int(found.quality.loc[found.quality["rows"] == rows, "n_rows"].iloc[0])
     parts = (
         ("over the regions visited", found.visited, "the regions of these rows, inside the box"),
-        ("over the whole domain", found.whole, "the box around these rows, levels at one of theirs"),
+        (
+            "over the whole domain",
+            found.whole,
+            "the box around these rows, levels at one of theirs",
+        ),
     )
     return [
         *(

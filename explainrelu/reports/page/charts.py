@@ -157,10 +157,9 @@ def trade_off(
         ]
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         body.append(f'<polyline class="curve {style}" points="{points}"/>')
-        body += [
-            f'<circle class="point {style}" cx="{x:.1f}" cy="{y:.1f}" r="{5 if n == chosen else 3}"/>'
-            for n, (x, y) in zip(numbers, places, strict=True)
-        ]
+        for n, (x, y) in zip(numbers, places, strict=True):
+            place = f'cx="{x:.1f}" cy="{y:.1f}" r="{5 if n == chosen else 3}"'
+            body.append(f'<circle class="point {style}" {place}/>')
     step = max(1, round(most / 8))
     body += [
         _text(across(n), axes.height - axes.bottom + 18, count(n), "middle")

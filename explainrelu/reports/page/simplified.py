@@ -13,7 +13,7 @@ from explainrelu.reports.page.cards import condition_parts, formula_parts, leadi
 from explainrelu.reports.page.charts import trade_off
 from explainrelu.reports.tables import rows_of
 
-__all__ = ["few_rules"]
+__all__ = ["few_rules", "rounded_to_three"]
 
 _CARDS, _CONDITIONS, _FORMULAS = 12, 6, 3
 _OUTPUTS = 12
@@ -56,11 +56,11 @@ def _largest(deviations: Deviations) -> dict[str, str]:
 
 def _within(value: float, bound: float) -> dict[str, str]:
     """A deviation that is attained and one that no point exceeds, the latter never rounded down."""
-    return {"value": number(value), "bound": number(_rounded_up(bound))}
+    return {"value": number(value), "bound": number(rounded_to_three(bound))}
 
 
-def _rounded_up(value: float) -> float:
-    """To three digits, never below the value but for the rounding of solvers."""
+def rounded_to_three(value: float) -> float:
+    """Up to three significant digits, never below the value but for the rounding of solvers."""
     if not 0.0 < value < np.inf:
         return value
     digits = 2 - int(np.floor(np.log10(value)))

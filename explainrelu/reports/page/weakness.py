@@ -81,8 +81,8 @@ def _figures(table: pd.DataFrame) -> _Figures | None:
         error = 1.0 - first["joint_accuracy" if joint else "accuracy"].to_numpy(dtype=np.float64)
         middle, half = wilson_interval(error, n_rows)
         first["calibration_error"] = _mean_over_outputs(table, "calibration_error", len(outputs))
-        ends = np.clip((middle - half, middle + half), 0.0, 1.0).round(12)
-        return _Figures(first, error, *ends, True, len(outputs) == 1, "")
+        low, high = (np.clip(end, 0.0, 1.0).round(12) for end in (middle - half, middle + half))
+        return _Figures(first, error, low, high, True, len(outputs) == 1, "")
     if first["local_mse"].notna().any() and len(outputs) == 1:
         square = first["local_mse"].to_numpy(dtype=np.float64)
         half = WILSON_95 * np.nan_to_num(first["standard_error"].to_numpy(dtype=np.float64))
