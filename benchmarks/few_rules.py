@@ -133,7 +133,7 @@ def trained(X: pd.DataFrame, y: Any, *, regression: bool, early: bool) -> Any:
         (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
     )
     kind = MLPRegressor if regression else MLPClassifier
-    mlp = kind((40, 40), max_iter=300, early_stopping=early, random_state=0)
+    mlp = kind(hidden_layer_sizes=(40, 40), max_iter=300, early_stopping=early, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return make_pipeline(columns, mlp).fit(X, y)
@@ -172,22 +172,23 @@ def greedy(network: ReluNetwork, rows: np.ndarray, test: np.ndarray, n_rules: in
     z, sides, test_sides = (
         standard(rows), first.preactivation(rows) > 0, first.preactivation(test) > 0,
     )  # fmt: skip
-    leaves = [(np.arange(len(rows)), np.arange(len(test)))]
-    gains: dict[int, tuple[float, int]] = {}
+
+    def leaf(rows_of: np.ndarray, tested: np.ndarray) -> tuple[Any, ...]:
+        best = _best_neuron(z[rows_of], scores[rows_of], sides[rows_of])
+        return rows_of, tested, *best
+
+    leaves = [leaf(np.arange(len(rows)), np.arange(len(test)))]
     while len(leaves) < n_rules:
-        for leaf, _ in leaves:
-            if id(leaf) not in gains:
-                gains[id(leaf)] = _best_neuron(z[leaf], scores[leaf], sides[leaf])
-        place = max(range(len(leaves)), key=lambda p: gains[id(leaves[p][0])][0])
-        (leaf, tested), (gain, unit) = leaves[place], gains[id(leaves[place][0])]
+        place = max(range(len(leaves)), key=lambda p: leaves[p][2])
+        rows_of, tested, gain, unit = leaves[place]
         if gain <= 0:
             break
-        above, tested_above = sides[leaf, unit], test_sides[tested, unit]
-        leaves[place] = leaf[above], tested[tested_above]
-        leaves.append((leaf[~above], tested[~tested_above]))
+        above, tested_above = sides[rows_of, unit], test_sides[tested, unit]
+        leaves[place] = leaf(rows_of[above], tested[tested_above])
+        leaves.append(leaf(rows_of[~above], tested[~tested_above]))
     found = np.empty((len(test), network.n_outputs))
-    for leaf, tested in leaves:
-        found[tested] = standard(test[tested]) @ ridge(z[leaf], scores[leaf])[0]
+    for rows_of, tested, *_ in leaves:
+        found[tested] = standard(test[tested]) @ ridge(z[rows_of], scores[rows_of])[0]
     return found
 
 

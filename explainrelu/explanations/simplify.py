@@ -1,7 +1,7 @@
 """From many linear regions to few rules, with the proof of how far they lie from the network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -45,6 +45,7 @@ _FEWEST_ROWS = 10
 _LEAST_ROWS, _ROWS_PER_INPUT, _MOST_ROWS = 4_000, 260, 20_000  # fitted to, with those drawn
 _SLOPES = 200  # rows whose slopes say along which directions splits are compared
 _WORTH = 1e-3  # loss, in variances of the score, below which a further rule is not worth having
+_ALIKE = 1e-4  # the same for two neighbouring leaves to become one
 _SPLITS = ("network", "axis")
 
 
@@ -149,6 +150,7 @@ def simplify(
     network = import_model(model, X)
     view = network.outputs.view(output)
     points = network.schema.encode(X)
+    network = replace(network, schema=network.schema.admitting(points))
     rng = np.random.default_rng(options.seed)
     rows = _parted(points, network, X_test, held_out, rng)
     box = _domain(network, points, domain)
@@ -309,10 +311,11 @@ def _chosen(
     """Grow to the number of rules, and take as many as are needed or worth having."""
     kinds = [("used", rows.used), ("not used", rows.unused)]
     scores = {kind: network.forward(points) @ view.matrix.T for kind, points in kinds}
-    trees, losses, errors, lines = [], [], [], []
+    trees, states, losses, errors, lines = [], [], [], [], []
     while True:
         grown = growing.grown()
         trees.append(grown)
+        states.append(growing.state())
         losses.append(growing.loss())
         for kind, points in kinds:
             if points.shape[0]:
@@ -330,7 +333,13 @@ def _chosen(
     ).astype({"n_rules": "int64", "rows": "str"})
     table["chosen"] = table.n_rules == place + 1
     table["exactness"] = pd.Series(["exact"] * len(table), dtype="str")
-    return _Chosen(trees[place], table, status, message, errors[place])
+    chosen = trees[place]
+    if options.max_error is None:
+        chosen = growing.merged(states[place], _ALIKE)
+        n_merged = place + 1 - chosen.tree.n_leaves
+        if n_merged:
+            message += f" {n_merged} of them merged with a neighbour of nearly the same formula."
+    return _Chosen(chosen, table, status, message, errors[place])
 
 
 def _curve_line(

@@ -17,8 +17,10 @@ from explainrelu.network.network import AffineMap, ReluNetwork
 __all__ = [
     "activation_patterns",
     "affine_maps",
+    "first_layer_gradients",
     "forms_of_many",
     "pattern_keys",
+    "patterns_behind",
     "preactivation_forms",
     "region_names",
     "unpack",
@@ -47,18 +49,29 @@ def activation_patterns(network: ReluNetwork, points: FloatArray) -> ByteArray:
     ``z = 0`` counts as inactive, everywhere in the package. Cost: one forward pass.
     """
     packed = np.empty((points.shape[0], (network.n_neurons + 7) // 8), dtype=np.uint8)
-    for rows in network.row_chunks(points.shape[0]):
-        hidden = points[rows]
-        bits = np.empty((hidden.shape[0], network.n_neurons), dtype=np.bool_)
-        start = 0
-        for layer in network.layers:
-            z = layer.preactivation(hidden)
-            stop = start + layer.n_rectified
-            bits[:, start:stop] = (z if layer.rectified.all() else z[:, layer.rectified]) > 0.0
-            hidden = layer.activate(z)
-            start = stop
-        packed[rows] = np.packbits(bits, axis=1)
+    if network.layers:
+        for rows in network.row_chunks(points.shape[0]):
+            packed[rows] = patterns_behind(network, network.layers[0].preactivation(points[rows]))
     return packed
+
+
+def patterns_behind(network: ReluNetwork, z: FloatArray) -> ByteArray:
+    """The packed patterns of points whose preactivations in the first layer are known.
+
+    Parameters
+    ----------
+    z : (n_samples, n_units)
+        Of the first layer; overwritten. All held at once: hand over points in chunks.
+    """
+    bits = np.empty((z.shape[0], network.n_neurons), dtype=np.bool_)
+    start = 0
+    for i, layer in enumerate(network.layers):
+        z = layer.preactivation(z) if i else z  # z holds the layer before as it was activated
+        stop = start + layer.n_rectified
+        bits[:, start:stop] = (z if layer.rectified.all() else z[:, layer.rectified]) > 0.0
+        z = layer.activate(z)
+        start = stop
+    return np.packbits(bits, axis=1)
 
 
 def unpack(network: ReluNetwork, packed: ByteArray) -> BoolArray:
@@ -104,6 +117,32 @@ def affine_maps(
             back = np.asarray(flat @ layer.weight).reshape(chunk, n_outputs, -1)
         weight[rows], bias[rows] = back, constant
     return weight, bias
+
+
+def first_layer_gradients(network: ReluNetwork, packed: ByteArray, output: AffineMap) -> FloatArray:
+    """The gradient of each score by the first layer's preactivations, for many patterns.
+
+    That is ``A D_L W_L ... D_1``; its product with ``W_1`` is ``A_s`` of :func:`affine_maps`, and
+    who needs only sums over patterns takes that product, the largest one, of the sums.
+
+    Parameters
+    ----------
+    packed : (n_patterns, n_bytes)
+    output
+        The map behind the last layer.
+
+    Returns
+    -------
+    (n_patterns, n_outputs, n_units)
+        Units of the first layer. All held at once: hand over patterns in chunks.
+    """
+    shape = (packed.shape[0], output.bias.size, -1)
+    back = np.broadcast_to(output.weight, (shape[0], *output.weight.shape))
+    masks = layer_masks(network, packed)
+    for layer, mask in zip(network.layers[:0:-1], masks[:0:-1], strict=True):
+        flat = (back * mask[:, None, :]).reshape(-1, layer.n_units)
+        back = np.asarray(flat @ layer.weight).reshape(shape)
+    return back * masks[0][:, None, :]
 
 
 def layer_masks(network: ReluNetwork, packed: ByteArray) -> list[FloatArray]:

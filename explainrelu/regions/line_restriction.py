@@ -19,12 +19,13 @@ import numpy as np
 from explainrelu.arrays import ByteArray, FloatArray, IntArray, Matrix, applied_to_rows, magnitudes
 from explainrelu.errors import SizeError
 from explainrelu.network.network import Layer, ReluNetwork
-from explainrelu.network.patterns import activation_patterns
+from explainrelu.network.patterns import patterns_behind
 from explainrelu.tolerances import Tolerances
 
 __all__ = ["CutSegments", "cut_segments", "segment_points"]
 
 _CHUNK_VALUES = 1 << 17  # values of one array of a chunk of segments: 1 MB, which stays in cache
+_GATHERING = 16  # by how much a matrix product is faster than pair after pair of rows
 _EXPECTED = 64  # breakpoints of a segment, until some are known
 
 
@@ -62,11 +63,13 @@ def cut_segments(
     SizeError
         Where scores along the way are too large for float64.
     """
-    widest = max(network.n_inputs, network.n_outputs, *network.widths, 1)
+    widest = max(network.n_outputs, *network.widths, 1)
     absolute = [magnitudes(layer.weight) for layer in network.layers]
     start, n_breakpoints, expected = 0, 0, float(_EXPECTED)
     while start < starts.shape[0]:
-        part = slice(start, start + max(1, int(_CHUNK_VALUES / (widest * expected))))
+        # of the inputs only the two ends of a segment are ever looked at
+        values = max(widest * expected, 2.0 * network.n_inputs)
+        part = slice(start, start + max(1, int(_CHUNK_VALUES / values)))
         found = _cut(network, absolute, starts[part], ends[part], tolerances)
         yield found
         start, n_breakpoints = start + found.n_pieces.size, n_breakpoints + found.breakpoints.size
@@ -92,7 +95,7 @@ def _cut(
     tolerances: Tolerances,
 ) -> CutSegments:
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        segments, t, values = _restricted(network, absolute, starts, ends, tolerances)
+        segments, t, values, first = _restricted(network, absolute, starts, ends, tolerances)
     if not np.isfinite(values).all():
         raise SizeError(
             "Scores along the segments must be finite in float64, got an overflow. Move the ends "
@@ -100,7 +103,8 @@ def _cut(
         )
     left = np.flatnonzero(segments[1:] == segments[:-1])  # where the pieces begin
     of, middle = segments[left], 0.5 * (t[left] + t[left + 1])
-    patterns = activation_patterns(network, segment_points(starts, ends, of, middle))
+    # the first layer is affine along a segment: its values in the middle need no inputs
+    patterns = patterns_behind(network, segment_points(first[::2], first[1::2], of, middle))
     # a breakpoint that changes no bit was none: rounding took two sides of a zero for a crossing
     same = (patterns[1:] == patterns[:-1]).all(axis=1) & (of[1:] == of[:-1])
     kept = np.ones(t.size, dtype=np.bool_)
@@ -116,16 +120,18 @@ def _restricted(
     starts: FloatArray,
     ends: FloatArray,
     tolerances: Tolerances,
-) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Segment, ``t`` and scores at every breakpoint."""
+) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
+    """Segment, ``t`` and scores at every breakpoint, and the first layer's ``z`` at the ends."""
     n_segments = starts.shape[0]
     segments = np.repeat(np.arange(n_segments), 2)
     t = np.tile([0.0, 1.0], n_segments)
     hidden = np.stack([starts, ends], axis=1).reshape(2 * n_segments, -1)
-    for layer, weight in zip(network.layers, absolute, strict=True):
+    first = np.empty((2 * n_segments, 0))
+    for i, (layer, weight) in enumerate(zip(network.layers, absolute, strict=True)):
         z = layer.preactivation(hidden)
-        size = applied_to_rows(weight, np.abs(hidden)) + np.abs(layer.bias)
-        crossings = _crossings(layer, segments, t, z, size, tolerances)
+        if i == 0:
+            first = z.copy()
+        crossings = _crossings(layer, weight, hidden, segments, t, z, tolerances)
         if crossings.piece.size:
             new, share, place = crossings.merged()
             before, between = z[new], z[new + 1]
@@ -137,7 +143,7 @@ def _restricted(
             t = np.insert(t, new + 1, t[new] + share * (t[new + 1] - t[new]))
             segments = np.insert(segments, new + 1, segments[new])
         hidden = layer.activate(z)
-    return segments, t, network.output(hidden)
+    return segments, t, network.output(hidden), first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,17 +189,18 @@ class _Crossings:
 
 def _crossings(
     layer: Layer,
+    absolute: Matrix,
+    hidden: FloatArray,
     segments: IntArray,
     t: FloatArray,
     z: FloatArray,
-    size: FloatArray,
     tolerances: Tolerances,
 ) -> _Crossings:
     """Where rectified units change their sign inside a piece.
 
-    ``size`` is that of the terms that made ``z``, and so tells what rounding may change in it. A
-    crossing that rounding could move to an end of its piece is left out: the breakpoint is there
-    already, or ``z`` is zero all along.
+    The size of the terms that made ``z`` tells what rounding may change in it. A crossing that
+    rounding could move to an end of its piece is left out: the breakpoint is there already, or
+    ``z`` is zero all along.
     """
     positive, negative = z > 0.0, z < 0.0
     changes = (positive[:-1] & negative[1:]) | (negative[:-1] & positive[1:])
@@ -201,8 +208,21 @@ def _crossings(
     piece, unit = np.nonzero(changes)
     before, after = z[piece, unit], z[piece + 1, unit]
     share = before / (before - after)
-    error = tolerances.rounding * np.maximum(size[piece, unit], size[piece + 1, unit])
+    error = tolerances.rounding * _term_sizes(layer, absolute, np.abs(hidden), piece, unit)
     doubt = error / np.abs(before - after) + tolerances.rounding / (t[piece + 1] - t[piece])
     clear = np.flatnonzero((share > doubt) & (share < 1.0 - doubt))
     order = clear[np.lexsort((share[clear], piece[clear]))]
     return _Crossings(piece, unit, share, doubt).taken(order)
+
+
+def _term_sizes(
+    layer: Layer, absolute: Matrix, hidden: FloatArray, piece: IntArray, unit: IntArray
+) -> FloatArray:
+    """The larger size of the terms of ``z`` at the two ends of pieces, for one unit of each."""
+    few = piece.size * _GATHERING < hidden.shape[0] * layer.n_units
+    if few and isinstance(absolute, np.ndarray):
+        rows = absolute[unit]
+        before, after = (np.einsum("ij,ij->i", rows, hidden[i]) for i in (piece, piece + 1))
+        return np.asarray(np.maximum(before, after) + np.abs(layer.bias[unit]))
+    size = applied_to_rows(absolute, hidden) + np.abs(layer.bias)
+    return np.maximum(size[piece, unit], size[piece + 1, unit])

@@ -18,13 +18,19 @@ from explainrelu.errors import ArgumentError
 from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import ScoreView
-from explainrelu.network.patterns import affine_maps, pattern_keys, region_names
+from explainrelu.network.patterns import (
+    affine_maps,
+    first_layer_gradients,
+    pattern_keys,
+    region_names,
+)
 from explainrelu.regions.line_restriction import cut_segments, segment_points
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["SegmentPieces", "pieces_between", "polyline_pieces", "segment_pieces"]
 
 _MAP_VALUES = 1 << 22  # 32 MB of coefficients at a time
+_GRADIENT_VALUES = 1 << 17  # values of one array of gradients: 1 MB, which stays in cache
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -169,15 +175,28 @@ class SegmentPieces:
 
         That is ``integral_0^1 grad f(x(t)) dt``, the sum of the pieces' gradients by their share;
         its product with ``end - start`` is the change of the score from start to end. Streamed.
+
+        Cost O(n_pieces * n_scores * number of weights behind the first layer), and the first
+        layer's once a segment.
         """
-        n_scores = self.network.n_outputs if view is None else len(view)
-        total = np.zeros((self.n_segments, n_scores, self.network.n_inputs))
+        network = self.network
+        output = network.output if view is None else network.score_map(view)
+        if not network.layers:
+            return np.tile(output.weight, (self.n_segments, 1, 1))
+        # of the pieces only the gradients by the first layer's preactivations: the product with
+        # its weights is taken of their sum
+        layer, n_scores = network.layers[0], output.bias.size
+        total = np.zeros((self.n_segments, n_scores, layer.n_units))
         segments, shares = self.segments, self.shares
-        for part, weight, _ in self.affine_map_chunks(view):
-            weight *= shares[part, None, None]
+        step = max(1, _GRADIENT_VALUES // (n_scores * max(network.widths)))
+        for start in range(0, len(self), step):
+            part = slice(start, start + step)
+            back = first_layer_gradients(network, self.patterns[part], output)
+            back *= shares[part, None, None]
             first = np.flatnonzero(np.diff(segments[part], prepend=-1))
-            total[segments[part][first]] += np.add.reduceat(weight, first, axis=0)
-        return total
+            total[segments[part][first]] += np.add.reduceat(back, first, axis=0)
+        flat = np.asarray(total.reshape(-1, layer.n_units) @ layer.weight)
+        return flat.reshape(self.n_segments, n_scores, network.n_inputs)
 
     def lines(self, view: ScoreView | None = None) -> tuple[FloatArray, FloatArray]:
         """The affine map of each piece along its segment: ``score = slope * t + intercept``.

@@ -15,10 +15,12 @@ from explainrelu.explanations.simplification.cells import CellSolver
 from explainrelu.explanations.simplification.deviation import Deviations, Farthest, Scope
 from explainrelu.explanations.simplification.few_rules import FewRules
 from explainrelu.explanations.simplification.proving import certificate_of
-from explainrelu.explanations.simplification.whole_domain import climb
+from explainrelu.explanations.simplification.whole_domain import climb, deviation_network
 from explainrelu.explanations.simplify import simplify
 from explainrelu.geometry.box import Box
+from explainrelu.geometry.polytope import Polytope
 from explainrelu.milp.rows import RowSpace
+from explainrelu.network.back_substitution import back_substituted_bounds
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.patterns import activation_patterns, pattern_keys
 from explainrelu.tolerances import Tolerances
@@ -30,6 +32,8 @@ FEWEST_ROWS = 20
 
 _AT_ONCE = 1e-9  # seconds: simplify then proves what takes no search, by bounds of whole leaves
 _CELL, _LARGEST = 2_000, 100_000_000  # work of a cell before its program, and of all at most
+_MOST_NARROWED = 200  # inputs up to which a box is put around a leaf, two programs an input
+_ROOM = 1e-7  # share of the domain by which it is widened
 _BY_CELLS = "a linear program a region"
 
 
@@ -148,12 +152,34 @@ def _over_domain(
     points: FloatArray,
     rng: np.random.Generator,
 ) -> Deviations:
-    """Points that climb, under the bounds that simplify found at once."""
+    """Points that climb, under bounds by back-substitution over the box around each leaf."""
     far = Farthest(solver)
-    witnesses = np.concatenate([visited.witness, found.whole.witness], axis=1)
-    far.see(witnesses.reshape(-1, points.shape[1]))
+    for deviations in (visited, found.whole):
+        far.see(deviations.witness[~np.isnan(deviations.value)])
     climb(solver, far, points, rng, None)
-    return _deviations(Scope.DOMAIN, solver, far, found.whole.bound, found.whole.how)
+    bound = np.array(found.whole.bound)
+    for rule in range(len(found)):
+        box = _box_around(solver, rule)
+        if box is not None:
+            outputs = back_substituted_bounds(deviation_network(solver, rule), box)
+            tight = np.maximum(outputs.output_upper, -outputs.output_lower)
+            bound[rule] = np.minimum(bound[rule], tight)
+    return _deviations(Scope.DOMAIN, solver, far, bound, found.whole.how)
+
+
+def _box_around(solver: CellSolver, rule: int) -> Box | None:
+    """A box around a rule's part of the domain; None where that would be no smaller."""
+    weight, bound = solver.grown.tree.half_spaces(rule)
+    box = solver.box
+    if not bound.size or box.n_inputs > _MOST_NARROWED:
+        return None
+    ranges = Polytope(weight, bound, box).ranges(tolerances=solver.tolerances)
+    if np.isnan(ranges).any():
+        return None
+    room = _ROOM * (box.upper - box.lower)
+    lower = np.clip(ranges[:, 0] - room, box.lower, box.upper)
+    upper = np.clip(ranges[:, 1] + room, box.lower, box.upper)
+    return Box(np.minimum(lower, upper), np.maximum(lower, upper))
 
 
 def _deviations(

@@ -187,6 +187,19 @@ def test_maps_stream_in_chunks_that_cut_segments(monkeypatch):
     assert len(list(found.affine_map_chunks())) == -(-len(found) // 3)
     np.testing.assert_allclose(found.gradients(), whole, atol=1e-14)
     np.testing.assert_allclose(found.mean_gradients(), means, atol=1e-14)
+    monkeypatch.setattr("explainrelu.regions.segments._GRADIENT_VALUES", 60)
+    np.testing.assert_allclose(found.mean_gradients(), means, atol=1e-14)
+
+
+def test_the_sizes_of_terms_are_the_same_pair_by_pair_and_by_products(monkeypatch):
+    network, rng = random_network(4, 10, 10, 1), np.random.default_rng(2)
+    starts, ends = rng.normal(size=(2, 60, 4))
+    found = []
+    for gathering in (0, 10**9):
+        monkeypatch.setattr("explainrelu.regions.line_restriction._GATHERING", gathering)
+        found.append(segment_pieces(network, starts, ends))
+    assert (found[0].patterns == found[1].patterns).all()
+    np.testing.assert_array_equal(found[0].breakpoints, found[1].breakpoints)
 
 
 def test_a_unit_that_touches_zero_and_turns_back_adds_no_breakpoint():

@@ -118,6 +118,12 @@ class Farthest:
         self.bound = np.full(shape, -np.inf)
         self.point = np.tile(solver.box.centre, (*shape, 1))
 
+    @property
+    def found(self) -> FloatArray:
+        """The points that are known: (n_points, n_inputs)."""
+        points: FloatArray = self.point[np.isfinite(self.value)]
+        return points
+
     def see(self, points: FloatArray) -> None:
         """Take points of the domain as they are, each for the rule that it belongs to."""
         if not points.shape[0]:

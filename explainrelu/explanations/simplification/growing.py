@@ -171,6 +171,36 @@ class Growing:
         maps = [self._standard.raw(leaf.formula * self._scale) for leaf in leaves]
         return Grown(tree, np.array([m[0] for m in maps]), np.array([m[1] for m in maps]))
 
+    def state(self) -> "_Node":
+        """The tree as it stands, to come back to."""
+        return self._copied(self._root)
+
+    def merged(self, state: "_Node", worth: float) -> Grown:
+        """An earlier tree, neighbouring leaves merged where one formula is nearly as good.
+
+        Two leaves under one split become one while the mean loss rises by less than ``worth`` for
+        each of them.
+        """
+        self._root = state
+        while True:
+            pairs = [
+                (self._merging_cost(node), place)
+                for place, node in enumerate(self._root.splits())
+                if all(child.children is None for child in node.children or ())
+            ]
+            cost, place = min(pairs, default=(np.inf, -1))
+            if cost >= worth:
+                return self.grown()
+            node = list(self._root.splits())[place]
+            node.formula, node.children, node.best = self._fit(node.rows), None, None
+
+    def _merging_cost(self, node: "_Node") -> float:
+        """How much the mean loss rises when the two leaves under a split become one."""
+        weight, rows = self._weight[node.rows], node.rows
+        after = float((weight * self._losses(self._fit(rows), rows)).sum())
+        before = float((weight * self._subtree_losses(node, rows)).sum())
+        return (after - before) / float(self._weight.sum())
+
     def loss(self) -> float:
         """The mean loss of the rows."""
         found = sum(

@@ -16,7 +16,7 @@ import numpy as np
 
 from explainrelu.arrays import FloatArray
 from explainrelu.errors import ArgumentError, SolverError
-from explainrelu.explanations.simplification.cells import CellSolver
+from explainrelu.explanations.simplification.cells import CellSolver, Maxima
 from explainrelu.explanations.simplification.deviation import Farthest, proven
 from explainrelu.geometry.box import Box
 from explainrelu.geometry.polytope import Polytope
@@ -34,11 +34,12 @@ __all__ = ["ALL_REGIONS", "bound_over_domain", "climb", "search_all_regions"]
 
 ALL_REGIONS = "all regions of the domain"
 _MOST_FREE = 12  # free inputs up to which listing all regions is tried
-_MOST_REGIONS = 30_000
+_MOST_REGIONS = 200_000
 _MOST_CHOICES = 64  # combinations of levels up to which each is listed
 _STARTS = 12  # of climbing, a rule, side and score
 _CLIMBS = 8
 _PROGRAM_ENTRIES = 300_000  # weights up to which a program is written
+_MOST_NARROWED = 200  # inputs up to which a box is put around a leaf, two programs an input
 _ROOM = 1e-7  # share of the domain by which the box around a leaf is widened
 
 
@@ -67,11 +68,20 @@ def search_all_regions(solver: CellSolver, farthest: Farthest, deadline: float |
             return False
         left -= len(regions)
         found.append(regions.witnesses)
-    for maxima in solver.solve(np.concatenate(found), everywhere=True, deadline=deadline):
-        if maxima is None:
+    points, start = np.concatenate(found), monotonic()
+    for maxima in solver.solve(points, everywhere=True, deadline=deadline):
+        if maxima is None or _hopeless(maxima, points.shape[0], start, deadline):
             return False
         farthest.take(maxima)
     return True
+
+
+def _hopeless(maxima: Maxima, n_points: int, start: float, deadline: float | None) -> bool:
+    """Whether the cells that are left take longer than there is, by those done."""
+    if deadline is None:
+        return False
+    now, done = monotonic(), int(maxima.cell.max(initial=-1)) + 1
+    return (now - start) * (n_points - done) / max(1, done) > deadline - now
 
 
 def climb(
@@ -85,7 +95,7 @@ def climb(
     drawn = solver.rows.sample(4096, rng)
     corners = np.where(rng.random(drawn.shape) < 0.5, solver.box.lower, solver.box.upper)
     drawn[2048:] = np.where(solver.free, corners, drawn)[2048:]
-    pool = np.concatenate([points, drawn, farthest.point.reshape(-1, points.shape[1])])
+    pool = np.concatenate([points, drawn, farthest.found])
     pool = pool[solver.box.contains(pool)]
     farthest.see(pool)
     starts = _best_of(solver, pool)
@@ -125,7 +135,7 @@ def _best_of(solver: CellSolver, pool: FloatArray) -> FloatArray:
 
 def _other_levels(solver: CellSolver, farthest: Farthest) -> FloatArray:
     """The farthest points with the level of one column changed, every level of every column."""
-    points = farthest.point[np.isfinite(farthest.value)]
+    points = farthest.found
     found = [np.zeros((0, points.shape[1]))]
     for choice in solver.rows.choices:
         for values in choice.values:
@@ -160,7 +170,8 @@ def bound_over_domain(
     how = [["back-substitution"] * len(solver.view) for _ in range(n_rules)]
     prepared = []
     for rule in range(n_rules):
-        leaf = _leaf_of(solver, rule)
+        late = deadline is not None and monotonic() > deadline
+        leaf = _leaf_of(solver, rule, narrow=not late)
         if leaf is None:
             continue
         network = deviation_network(solver, rule)
@@ -188,11 +199,14 @@ def deviation_network(solver: CellSolver, rule: int) -> ReluNetwork:
     return difference_network(viewed, ReluNetwork((), formula, schema, outputs))
 
 
-def _leaf_of(solver: CellSolver, rule: int) -> _Leaf | None:
-    """A leaf and a box around its part of the domain; None where no row lies there."""
+def _leaf_of(solver: CellSolver, rule: int, *, narrow: bool) -> _Leaf | None:
+    """A leaf and a box around its part of the domain; None where no row lies there.
+
+    Without ``narrow``, and for many inputs, the box is the domain.
+    """
     weight, bound = solver.grown.tree.half_spaces(rule)
     box = solver.box
-    if bound.size:
+    if bound.size and narrow and box.n_inputs <= _MOST_NARROWED:
         ranges = Polytope(weight, bound, box).ranges(tolerances=solver.tolerances)
         if np.isnan(ranges).any():
             return None

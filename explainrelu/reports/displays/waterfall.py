@@ -209,10 +209,11 @@ class WaterfallDisplay:
         names, steps = self._bars()
         n_bars = len(names)
         self.ax_, self.figure_ = axes_of(ax, (6.4, 1.4 + 0.36 * n_bars))
+        there = {*self.ax_.patches, *self.ax_.texts}
         _draw_by_shap(self.ax_, self._to_shap(), self.max_features)
         ends = self.score - np.cumsum([0.0, *steps])  # from the score down to the base value
         self._set_limits(ends)
-        self._restyle(ends)
+        self._restyle(ends, there)
         self.ax_.set_yticks(range(n_bars), names[::-1])
         for tick in self.ax_.get_yticklabels():
             tick.set_color(INK)
@@ -250,10 +251,11 @@ class WaterfallDisplay:
         room = max(0.16, 0.9 / wide) * ((high - low) or 1.0)
         self.ax_.set(xlim=(low - room, high + room), ylim=(-0.95, ends.size - 1.05))
 
-    def _restyle(self, ends: FloatArray) -> None:
+    def _restyle(self, ends: FloatArray, there: set[Any]) -> None:
         """The bars of shap in the colours of this package, each with its number at the tip.
 
-        Their ends are set again: shap turns an arrow round that is shorter than its head.
+        Their ends are set again: shap turns an arrow round that is shorter than its head. What was
+        ``there`` before on the axes stays as it is.
         """
         from matplotlib.patches import FancyArrow
         from matplotlib.transforms import ScaledTranslation
@@ -264,13 +266,14 @@ class WaterfallDisplay:
         sides = np.where(steps >= 0.0, 1.0, -1.0)
         across = float(np.ptp(ax.get_xlim())) / ax.get_window_extent().width
         head = _HEAD * self.figure_.get_figure(root=True).dpi * across
-        for arrow in (patch for patch in ax.patches if isinstance(patch, FancyArrow)):
+        drawn = [patch for patch in ax.patches if isinstance(patch, FancyArrow)]
+        for arrow in (arrow for arrow in drawn if arrow not in there):
             place = round(float(arrow.get_xy()[:, 1].mean()))
             point = min(abs(steps[place]), head)
             shaft = max(abs(steps[place]) - point, 1e-9 * head) * sides[place]
             arrow.set_data(x=starts[place], dx=shaft, head_length=point)
             arrow.set(color=RAISES if sides[place] > 0.0 else LOWERS, linewidth=0.0)
-        for text in ax.texts:
+        for text in (text for text in ax.texts if text not in there):
             place = round(float(text.get_position()[1]))
             raises = sides[place] > 0.0
             text.set_text(signed(steps[place]))

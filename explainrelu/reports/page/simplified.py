@@ -35,6 +35,7 @@ def few_rules(findings: Findings) -> dict[str, Any] | None:
         "kept": _kept(found),
         "cards": [_card(findings, found, i) for i in range(min(_CARDS, len(found)))],
         "more": max(0, len(found) - _CARDS),
+        "message": found.message,
         "quality": _quality(found),
         "decides": bool(found.quality["equal_decisions"].notna().all()),
         **_curves(found),

@@ -102,6 +102,15 @@ def test_the_figure_keeps_its_size_and_its_other_axes():
     assert display.ax_ is second
 
 
+def test_what_was_on_the_axes_before_stays():
+    model, X, _ = models.iris()
+    _, ax = pyplot.subplots()
+    note = ax.text(0.0, 99.0, "a note")
+    display = WaterfallDisplay.from_explanation(explain(model, X), ax=ax)
+    assert (note.get_text(), note.get_position()) == ("a note", (0.0, 99.0))
+    assert display.plot(ax).ax_ is ax
+
+
 def test_a_row_that_equals_the_baseline_can_be_drawn():
     network = ReluNetwork.from_weights([[[1.0, 2.0]], [[1.0]]], [[9.0], [0.0]])
     explanation = explain(network, [[1.0, 1.0]], baseline=[[1.0, 1.0]])
