@@ -9,7 +9,7 @@ import pandas as pd
 
 from explainrelu.arrays import FloatArray, IntArray
 from explainrelu.audits.auditing import judging
-from explainrelu.audits.auditing.expectations import AuditLimits, Expectations
+from explainrelu.audits.auditing.expectations import AuditLimits, Expectations, constraints_of
 from explainrelu.audits.auditing.findings import AuditFindings
 from explainrelu.audits.auditing.verdicts import AuditCheck
 from explainrelu.audits.boundary.distances import Robustness
@@ -23,6 +23,7 @@ from explainrelu.audits.monotonicity import monotonicity
 from explainrelu.audits.properties import verify_property
 from explainrelu.audits.recourse.result import CounterfactualResult
 from explainrelu.audits.robustness import robustness
+from explainrelu.audits.verification.vnnlib import VnnlibProperty
 from explainrelu.explanations.diagnostics import region_diagnostics
 from explainrelu.explanations.simplification.few_rules import FewRules
 from explainrelu.explanations.simplify import simplify
@@ -338,10 +339,13 @@ class _Audit:
         )
 
     def _properties(self) -> Any:
-        return {
-            name: verify_property(self._network, self._domain, constraints, **self._shared)
-            for name, constraints in self._expected.properties.items()
-        }
+        found = {}
+        for name, required in self._expected.properties.items():
+            domain = required.domain if isinstance(required, VnnlibProperty) else self._domain
+            found[name] = verify_property(
+                self._network, domain, constraints_of(required), **self._shared
+            )
+        return found
 
     def _covered(self, X_train: Any) -> Any:
         if X_train is None:
