@@ -23,6 +23,7 @@ from explainrelu.audits.monotonicity import monotonicity
 from explainrelu.audits.properties import verify_property
 from explainrelu.audits.recourse.result import CounterfactualResult
 from explainrelu.audits.robustness import robustness
+from explainrelu.audits.trend.trends import Monotonicity
 from explainrelu.audits.verification.vnnlib import VnnlibProperty
 from explainrelu.explanations.diagnostics import region_diagnostics
 from explainrelu.explanations.simplification.few_rules import FewRules
@@ -232,15 +233,34 @@ class _Audit:
             self._network, self._frame, self._y, max_regions=1000, tolerances=self._tolerances
         )
 
-    def _trends(self) -> Any:
-        return monotonicity(
+    def _trends(self) -> Monotonicity:
+        """Of the favourable class's score where there are expectations, else of every score."""
+        expected = dict(self._expected.monotone)
+        found = monotonicity(
             self._network,
             self._domain,
             X=self._frame,
-            direction=dict(self._expected.monotone) or None,
+            output=self._one_score,
+            direction=expected or None,
             max_regions=self._limits.max_regions,
             **self._shared,
         )
+        if not expected or len(self._network.outputs.classes) <= 2 or not self._decides:
+            return found
+        wanted = self._network.outputs.classes[self._favourable]
+        own = tuple(trend for trend in found.trends if trend.output == wanted)
+        return Monotonicity(found.schema, own)
+
+    @property
+    def _one_score(self) -> str | tuple[str, str] | None:
+        """The score of the favourable one of two classes; None where there are not two."""
+        classes = self._network.outputs.classes
+        if not self._decides or len(classes) != 2:
+            return None
+        wanted = classes[self._favourable]
+        if self._network.outputs.task is Task.BINARY:
+            return wanted
+        return wanted, classes[1 - self._favourable]
 
     def _robust(self, rows: IntArray) -> Robustness | None:
         """Distances to another class, in standard deviations of the numeric columns."""

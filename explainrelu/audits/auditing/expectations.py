@@ -33,7 +33,8 @@ class Expectations:
         Metric -> the least (``accuracy``, ``auc``, ``r2``) or the most (``log_loss``, ``mse``)
         that is acceptable on the rows audited.
     monotone
-        Raw column -> ``increasing`` or ``decreasing``, everywhere in the domain.
+        Raw column -> ``increasing`` or ``decreasing``: how the score (of a classifier that of the
+        favourable class) changes with the column, everywhere in the domain.
     protected
         Raw columns that must not decide: names, or a mapping to the values compared.
     max_flip_share
