@@ -19,6 +19,7 @@ from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
 from explainrelu.regions.enumeration import enumerate_regions
 from explainrelu.reports import report as module
+from explainrelu.reports import table_writers
 from explainrelu.reports.report import STEPS, report
 from explainrelu.reports.tables import TABLES
 from explainrelu.rewrites.convert import convert
