@@ -32,6 +32,7 @@ FEWEST_ROWS = 20
 
 _AT_ONCE = 1e-9  # seconds: simplify then proves what takes no search, by bounds of whole leaves
 _CELL, _LARGEST = 2_000, 100_000_000  # work of a cell before its program, and of all at most
+_CLIMBED = 200  # cells, of each rule and score, that points climb through at most, about
 _MOST_NARROWED = 200  # inputs up to which a box is put around a leaf, two programs an input
 _ROOM = 1e-7  # share of the domain by which it is widened
 _BY_CELLS = "a linear program a region"
@@ -91,8 +92,8 @@ def few_rules_of(
     -----
     Without a clock the largest deviation over the regions visited is exact, by a linear program a
     region and rule, unless there are too many; over the whole domain it lies between a point
-    that was climbed to and a bound by back-substitution. Mixed-integer programs, which would
-    often close that gap, stop at a moment that differs from run to run.
+    that was seen, or climbed to from there, and a bound by back-substitution. Mixed-integer
+    programs, which would often close that gap, stop at a moment that differs from run to run.
     """
     points = network.schema.encode(frame)
     if domain is not None and not domain.contains(points).all():
@@ -124,8 +125,7 @@ def _proven(found: FewRules, points: FloatArray, seed: int) -> FewRules:
 def _over_regions_visited(solver: CellSolver, found: FewRules, points: FloatArray) -> Deviations:
     """The largest deviations over the regions that rows visit, exact where they can be solved."""
     first = _one_a_region(solver, points)
-    program = solver.network.n_neurons * int(solver.free.sum()) ** 2 * len(found.view)
-    if first.size * len(found) * (_CELL + program) > _LARGEST:
+    if not _affordable(solver, first.size * len(found)):
         return found.visited
     seen = Farthest(solver)
     seen.see(points)
@@ -135,6 +135,12 @@ def _over_regions_visited(solver: CellSolver, found: FewRules, points: FloatArra
     bound = np.maximum(seen.bound, seen.value)
     how = tuple((_BY_CELLS,) * len(found.view) for _ in range(len(found)))
     return _deviations(Scope.VISITED, solver, seen, bound.max(axis=1), how)
+
+
+def _affordable(solver: CellSolver, n_cells: int) -> bool:
+    """Whether so many cells are few enough to be solved without looking at the clock."""
+    program = solver.network.n_neurons * int(solver.free.sum()) ** 2 * len(solver.view)
+    return n_cells * (_CELL + program) <= _LARGEST
 
 
 def _one_a_region(solver: CellSolver, points: FloatArray) -> "np.ndarray[Any, np.dtype[np.int64]]":
@@ -156,7 +162,8 @@ def _over_domain(
     far = Farthest(solver)
     for deviations in (visited, found.whole):
         far.see(deviations.witness[~np.isnan(deviations.value)])
-    climb(solver, far, points, rng, None)
+    if _affordable(solver, _CLIMBED * len(found) * len(found.view)):
+        climb(solver, far, points, rng, None)
     bound = np.array(found.whole.bound)
     for rule in range(len(found)):
         box = _box_around(solver, rule)
