@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import explainrelu as xr
+from explainrelu.errors import ArgumentError
 from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
@@ -296,3 +297,20 @@ def test_too_few_rows_are_refused():
     model, X, _ = models.iris()
     with pytest.raises(xr.errors.DataError, match="needs at least 10 rows to fit rules to, got 9"):
         xr.simplify(model, X[:11])
+
+
+def test_a_proof_by_bounds_needs_no_clock_and_holds():
+    model, X, _ = models.loan_decisions()
+    first, again = (xr.simplify(model, X[:300], max_rules=3, proof="bounds") for _ in range(2))
+    pd.testing.assert_frame_equal(first.deviations(), again.deviations())
+    searched = xr.simplify(model, X[:300], max_rules=3)
+    np.testing.assert_allclose(first.visited.value, searched.visited.value, rtol=1e-9)
+    assert (first.whole.bound >= searched.whole.value - 1e-9).all()
+    assert set(np.ravel(first.whole.how)) == {"back-substitution"}
+    assert first.certificate.holds
+
+
+def test_an_unknown_proof_is_refused():
+    model, X, _ = models.iris()
+    with pytest.raises(ArgumentError, match="proof must be one of search, bounds"):
+        xr.simplify(model, X, proof="hope")
