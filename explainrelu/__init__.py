@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from explainrelu.explanations.diagnostics import region_diagnostics
     from explainrelu.explanations.explain import explain
     from explainrelu.explanations.integrated_gradients import integrated_gradients
+    from explainrelu.explanations.main_effects import main_effects
     from explainrelu.explanations.ranking import rank_features
     from explainrelu.explanations.rules import extract_rules
+    from explainrelu.explanations.shapley import shapley_values
     from explainrelu.exporters.to_onnx import to_onnx
     from explainrelu.exporters.to_torch import to_torch
     from explainrelu.geometry.box import Box
@@ -99,6 +101,7 @@ _HOMES = {
     "integrated_gradients": "explanations.integrated_gradients",
     "largest_difference": "milp.difference",
     "load": "rewrites.storage",
+    "main_effects": "explanations.main_effects",
     "max_of_shallow": "rewrites.max_of_shallow",
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
@@ -108,6 +111,7 @@ _HOMES = {
     "report": "reports.report",
     "same_parameters": "rewrites.same_parameters",
     "save": "rewrites.storage",
+    "shapley_values": "explanations.shapley",
     "stability": "milp.stability",
     "to_onnx": "exporters.to_onnx",
     "to_torch": "exporters.to_torch",
@@ -161,6 +165,7 @@ __all__ = [
     "integrated_gradients",
     "largest_difference",
     "load",
+    "main_effects",
     "max_of_shallow",
     "observed_regions",
     "pieces_between",
@@ -170,6 +175,7 @@ __all__ = [
     "report",
     "same_parameters",
     "save",
+    "shapley_values",
     "stability",
     "to_onnx",
     "to_torch",

@@ -8,9 +8,9 @@ Each contender runs in a fresh process; see ``measuring``. The figures stand in 
 
 import argparse
 
-from benchmarks.attributions import gradients
+from benchmarks.attributions import gradients, shapley
 
-PARTS = {"gradients": gradients.main}
+PARTS = {"gradients": gradients.main, "shapley": shapley.main}
 
 
 def main() -> None:

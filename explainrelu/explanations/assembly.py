@@ -7,6 +7,7 @@ import pandas as pd
 
 from explainrelu.arrays import FloatArray
 from explainrelu.certificate import Certificate, Check, Exactness
+from explainrelu.explanations.coalitions.players import Players
 from explainrelu.explanations.explanation import Explanation, additivity
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import ScoreView
@@ -51,6 +52,7 @@ def assembled(
     base_meaning: str,
     baseline: pd.DataFrame,
     paired: bool = False,
+    players: Players | None = None,
     standard_errors: FloatArray | None = None,
     exactness: Exactness = Exactness.EXACT,
     checks: tuple[Check, ...] = (),
@@ -65,6 +67,9 @@ def assembled(
     base_values : (n_samples, n_scores)
     method, base_meaning, baseline, paired, exactness
         As :class:`Explanation` has them.
+    players
+        Groups of columns that share a value, where there are; ``n_columns`` is then their number,
+        and ``data`` and ``baseline`` of the explanation have one column each.
     standard_errors : (n_samples, n_columns, n_scores), optional
         Of sampled values.
     checks
@@ -73,22 +78,26 @@ def assembled(
     schema, scores = rows.network.schema, rows.scores
     add_up = additivity(values, base_values, scores, tolerances)
     regions = regions_of_points(rows.network, rows.points)
+    data, imputed, shape = rows.frame, schema.imputed(rows.frame), schema.shape
+    if players is not None and players.grouped:
+        data, baseline = players.table(data), players.table(baseline)
+        imputed, shape = players.any_of(imputed), ()
     return Explanation(
-        values=_in_shape(values, schema),
+        values=_in_shape(values, shape),
         base_values=_squeezed(base_values),
         scores=_squeezed(scores),
-        data=rows.frame,
+        data=data,
         view=rows.view,
         regions=regions.names[regions.rows],
         method=method,
         base_meaning=base_meaning,
         baseline=baseline,
-        imputed=schema.imputed(rows.frame),
+        imputed=imputed,
         exactness=exactness,
         certificate=Certificate((add_up, *checks)),
-        shape=schema.shape,
+        shape=shape,
         paired=paired,
-        standard_errors=None if standard_errors is None else _in_shape(standard_errors, schema),
+        standard_errors=None if standard_errors is None else _in_shape(standard_errors, shape),
     )
 
 
@@ -104,9 +113,7 @@ def _squeezed(values: FloatArray) -> FloatArray:
     return values[..., 0] if values.shape[-1] == 1 else values
 
 
-def _in_shape(values: FloatArray, schema: InputSchema) -> FloatArray:
+def _in_shape(values: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """Values of pictures in the shape of a picture."""
     values = _squeezed(values)
-    if not schema.shape:
-        return values
-    return values.reshape(values.shape[0], *schema.shape, *values.shape[2:])
+    return values.reshape(values.shape[0], *shape, *values.shape[2:]) if shape else values
