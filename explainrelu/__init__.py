@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from explainrelu.explanations.ranking import rank_features
     from explainrelu.explanations.rules import extract_rules
     from explainrelu.explanations.shapley import shapley_values
+    from explainrelu.explanations.simplify import simplify
     from explainrelu.exporters.to_onnx import to_onnx
     from explainrelu.exporters.to_torch import to_torch
     from explainrelu.geometry.box import Box
@@ -112,6 +113,7 @@ _HOMES = {
     "same_parameters": "rewrites.same_parameters",
     "save": "rewrites.storage",
     "shapley_values": "explanations.shapley",
+    "simplify": "explanations.simplify",
     "stability": "milp.stability",
     "to_onnx": "exporters.to_onnx",
     "to_torch": "exporters.to_torch",
@@ -176,6 +178,7 @@ __all__ = [
     "same_parameters",
     "save",
     "shapley_values",
+    "simplify",
     "stability",
     "to_onnx",
     "to_torch",

@@ -19,6 +19,7 @@ __all__ = [
     "ranges_frame",
     "rule_text",
     "rules_frame",
+    "term_names",
 ]
 
 CONDITIONS_SHOWN = 8
@@ -125,7 +126,7 @@ def coefficients_frame(regions: RegionSet, view: ScoreView) -> pd.DataFrame:
     weight, bias = regions.affine_maps(view)
     table = np.concatenate([bias[:, :, None], weight], axis=2)
     n_regions, n_scores, n_terms = table.shape
-    features, levels, units = _term_names(schema, view)
+    features, levels, units = term_names(schema, view)
     return pd.DataFrame(
         {
             "region": _strings(np.repeat(regions.names, n_scores * n_terms)),
@@ -140,7 +141,7 @@ def coefficients_frame(regions: RegionSet, view: ScoreView) -> pd.DataFrame:
     )
 
 
-def _term_names(schema: InputSchema, view: ScoreView) -> tuple[list[str], list[str], list[str]]:
+def term_names(schema: InputSchema, view: ScoreView) -> tuple[list[str], list[str], list[str]]:
     """Feature, level and unit of each term of a formula, the constant first."""
     score = view.unit or "score"
     features, levels, units = ["(intercept)"], [""], [view.unit]
@@ -159,7 +160,7 @@ def conditions_frame(rules: Sequence[Rule]) -> pd.DataFrame:
     """The exact conditions, one row a region, condition and input with a coefficient."""
     rows = []
     for rule in rules:
-        features, levels, _ = _term_names(rule.region.network.schema, rule.view)
+        features, levels, _ = term_names(rule.region.network.schema, rule.view)
         for number, condition in enumerate(rule.conditions):
             right = (condition.relation, condition.bound, condition.distance)
             rows += [

@@ -1,0 +1,172 @@
+"""The certificate of few rules: deviations over the regions visited and over the whole domain."""
+
+from time import monotonic
+
+import numpy as np
+import pandas as pd
+
+from explainrelu.arrays import FloatArray
+from explainrelu.certificate import Certificate, Check, Exactness, Status
+from explainrelu.explanations.simplification.cells import CellSolver
+from explainrelu.explanations.simplification.deviation import Deviations, Farthest, Scope
+from explainrelu.explanations.simplification.whole_domain import (
+    ALL_REGIONS,
+    bound_over_domain,
+    climb,
+    search_all_regions,
+)
+from explainrelu.network.patterns import activation_patterns, pattern_keys
+
+__all__ = ["certificate_of", "largest_deviations"]
+
+_VISITED_SHARE = 0.6  # of the time, for the regions visited
+_LISTING_SHARE = 0.4  # of what is left, for listing all regions
+_CLIMBING_SHARE = 0.25  # of what is left, for points that climb
+_DRAWN = 10_000  # points that are held against the bounds
+
+
+def largest_deviations(
+    solver: CellSolver,
+    points: FloatArray,
+    rng: np.random.Generator,
+    *,
+    time_limit: float | None,
+) -> tuple[Deviations, Deviations]:
+    """The deviations over the regions that points visit, and over the whole domain.
+
+    Parameters
+    ----------
+    points : (n_samples, n_inputs)
+        Rows inside the domain.
+    """
+    until = None if time_limit is None else monotonic() + time_limit
+    seen = Farthest(solver)
+    complete = _visit(solver, seen, points, _until(until, _VISITED_SHARE))
+    far = Farthest(solver)
+    far.see(seen.found)
+    if search_all_regions(solver, far, _until(until, _LISTING_SHARE)):
+        bound = np.maximum(far.bound, far.value)
+        how = [[ALL_REGIONS] * len(solver.view) for _ in range(solver.grown.tree.n_leaves)]
+    else:
+        # bounds of cells are no bounds of the domain, but their points are in it
+        climb(solver, far, points, rng, _until(until, _CLIMBING_SHARE))
+        bound, how = bound_over_domain(solver, far, until)
+    whole = _deviations(Scope.DOMAIN, solver, far, bound, how)
+    visited_bound, visited_how = _visited_bound(seen, whole, complete)
+    visited = _deviations(Scope.VISITED, solver, seen, visited_bound, visited_how)
+    return visited, whole
+
+
+def certificate_of(
+    solver: CellSolver, visited: Deviations, whole: Deviations, rng: np.random.Generator
+) -> Certificate:
+    """What was proven, check by check; the deviations themselves are the values of checks."""
+    replayed = max(_replay_gap(solver, visited), _replay_gap(solver, whole))
+    drawn = solver.rows.sample(_DRAWN, rng)
+    leaf = solver.grown.tree.place(drawn)
+    away = np.abs(solver.differences(drawn, leaf)) - whole.bound[leaf]
+    scale = max(1.0, whole.largest_bound)
+    return Certificate(
+        (
+            Check.at_most(
+                "each witness deviates as named, by the network itself",
+                replayed,
+                0.0,
+                Exactness.EXACT,
+                f"{whole.value.size + visited.value.size} witnesses replayed",
+            ),
+            _deviation_check("regions that data visit", visited),
+            _deviation_check("whole domain", whole),
+            Check.at_most(
+                "no drawn point deviates by more than its rule's bound",
+                float(np.nanmax(away, initial=-np.inf)) / scale,
+                solver.tolerances.agreement,
+                Exactness.ESTIMATED,
+                f"{_DRAWN} points drawn from the domain",
+            ),
+        )
+    )
+
+
+def _deviation_check(where: str, deviations: Deviations) -> Check:
+    bound = deviations.largest_bound
+    status = Status.HOLDS if np.isfinite(bound) else Status.UNDECIDED
+    detail = (
+        f"over the {where}; {deviations.largest_value:.6g} is attained at a witness; "
+        f"{int(deviations.exact.sum())} of {deviations.exact.size} figures exact"
+    )
+    name = f"no point deviates by more, {where}"
+    return Check(name, status, bound, float("nan"), deviations.exactness, detail)
+
+
+def _visit(solver: CellSolver, seen: Farthest, points: FloatArray, deadline: float | None) -> bool:
+    """Solve the cells of the regions that points visit; False where the time was over."""
+    seen.see(points)
+    key = pattern_keys(activation_patterns(solver.network, points))
+    held = [points[:, choice.inputs] for choice in solver.rows.choices]
+    table = np.column_stack([pd.factorize(key)[0], *held])
+    first = np.unique(table, axis=0, return_index=True)[1]
+    # the cells that hold the worst rows first: should the time end, they are done
+    leaf = solver.grown.tree.place(points[first])
+    worst = np.abs(solver.differences(points[first], leaf)).max(axis=1)
+    order = first[np.argsort(-worst, kind="stable")]
+    for maxima in solver.solve(points[order], everywhere=True, deadline=deadline):
+        if maxima is None:
+            return False
+        seen.take(maxima)
+    return True
+
+
+def _visited_bound(
+    seen: Farthest, whole: Deviations, complete: bool
+) -> tuple[FloatArray, list[list[str]]]:
+    n_rules, _, n_scores = seen.value.shape
+    if complete:
+        how = [["a linear program a region"] * n_scores for _ in range(n_rules)]
+        return np.maximum(seen.bound, seen.value), how
+    how = [["the whole domain"] * n_scores for _ in range(n_rules)]
+    return np.repeat(whole.bound[:, None], 2, axis=1), how
+
+
+def _deviations(
+    scope: Scope,
+    solver: CellSolver,
+    farthest: Farthest,
+    bound: FloatArray,
+    how: list[list[str]],
+) -> Deviations:
+    """Both sides together: the larger one of each rule and score."""
+    side = farthest.value.argmax(axis=1)[:, None]
+    value = np.take_along_axis(farthest.value, side, axis=1)[:, 0]
+    witness = np.take_along_axis(farthest.point, side[..., None], axis=1)[:, 0]
+    most = bound.max(axis=1)
+    nobody = ~np.isfinite(most) & (most < 0)  # no point in scope belongs to the rule
+    value = np.where(np.isfinite(value), value, np.nan)
+    for rule, k in np.argwhere(~np.isnan(value)):  # alone, as a replay gives it: the same digits
+        value[rule, k] = _replayed(solver, witness[rule, k], rule, k)
+    most = np.where(nobody, np.nan, np.fmax(most, value))
+    return Deviations(scope, value, most, witness, tuple(map(tuple, how)), solver.tolerances)
+
+
+def _replay_gap(solver: CellSolver, deviations: Deviations) -> float:
+    """How far any named deviation lies from that of its witness, or infinity for a wrong rule."""
+    worst = 0.0
+    for rule, k in np.argwhere(~np.isnan(deviations.value)):
+        point = deviations.witness[rule, k]
+        if solver.grown.tree.place(point[None])[0] != rule:
+            return float("inf")
+        gap = _replayed(solver, point, rule, k) - deviations.value[rule, k]
+        worst = max(worst, abs(float(gap)))
+    return worst
+
+
+def _replayed(solver: CellSolver, point: FloatArray, rule: int, k: int) -> float:
+    return float(np.abs(solver.differences(point[None], np.array([rule]))[0, k]))
+
+
+def _until(until: float | None, share: float) -> float | None:
+    """The moment when a share of the time that is left is over."""
+    if until is None:
+        return None
+    now = monotonic()
+    return now + share * max(0.0, until - now)
