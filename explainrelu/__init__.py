@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from explainrelu.explanations.captum_interface import ExactIntegratedGradients
     from explainrelu.explanations.diagnostics import region_diagnostics
     from explainrelu.explanations.explain import explain
+    from explainrelu.explanations.explanation_trade_off import explanation_trade_off
     from explainrelu.explanations.integrated_gradients import integrated_gradients
     from explainrelu.explanations.main_effects import main_effects
     from explainrelu.explanations.ranking import rank_features
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from explainrelu.reports.displays.ranking import RankingDisplay
     from explainrelu.reports.displays.region_map import RegionMapDisplay
     from explainrelu.reports.displays.rules_error import RulesErrorDisplay
+    from explainrelu.reports.displays.trade_off import TradeOffDisplay
     from explainrelu.reports.displays.waterfall import WaterfallDisplay
     from explainrelu.reports.report import report
     from explainrelu.rewrites import hard_functions
@@ -78,6 +80,7 @@ _HOMES = {
     "ReluNetwork": "network.network",
     "RulesErrorDisplay": "reports.displays.rules_error",
     "Tolerances": "tolerances",
+    "TradeOffDisplay": "reports.displays.trade_off",
     "WaterfallDisplay": "reports.displays.waterfall",
     "attribution_sensitivity": "explanations.agreement.sensitivity",
     "canonical_form": "rewrites.canonical_form",
@@ -92,6 +95,7 @@ _HOMES = {
     "coverage": "audits.coverage",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
+    "explanation_trade_off": "explanations.explanation_trade_off",
     "extract_rules": "explanations.rules",
     "extremes": "milp.extremes",
     "faithfulness": "explanations.agreement.faithfulness",
@@ -140,6 +144,7 @@ __all__ = [
     "ReluNetwork",
     "RulesErrorDisplay",
     "Tolerances",
+    "TradeOffDisplay",
     "WaterfallDisplay",
     "attribution_sensitivity",
     "canonical_form",
@@ -156,6 +161,7 @@ __all__ = [
     "enumerate_regions",
     "errors",
     "explain",
+    "explanation_trade_off",
     "extract_rules",
     "extremes",
     "faithfulness",
