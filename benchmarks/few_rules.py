@@ -133,7 +133,7 @@ def trained(X: pd.DataFrame, y: Any, *, regression: bool, early: bool) -> Any:
         (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
     )
     kind = MLPRegressor if regression else MLPClassifier
-    mlp = kind((40, 40), max_iter=300, early_stopping=early, random_state=0)
+    mlp = kind(hidden_layer_sizes=(40, 40), max_iter=300, early_stopping=early, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return make_pipeline(columns, mlp).fit(X, y)

@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
+    from explainrelu.audits.actionability import Actionability
+    from explainrelu.audits.counterfactuals import counterfactuals
     from explainrelu.audits.coverage import coverage
+    from explainrelu.audits.fairness.fairness import fairness
+    from explainrelu.audits.fairness.individual import individual_fairness
+    from explainrelu.audits.lipschitz import lipschitz
     from explainrelu.audits.model_difference import compare_models
+    from explainrelu.audits.monotonicity import monotonicity
+    from explainrelu.audits.properties import verify_property
+    from explainrelu.audits.robustness import robustness
+    from explainrelu.audits.verification.constraints import LinearConstraint, OutputConstraints
+    from explainrelu.audits.verification.vnnlib import read_vnnlib
     from explainrelu.certificate import Certificate
     from explainrelu.explanations.agreement.comparison import compare_attributions
     from explainrelu.explanations.agreement.faithfulness import faithfulness
@@ -68,12 +78,15 @@ if TYPE_CHECKING:
 
 # name -> the module that defines it; imported when the name is first used
 _HOMES = {
+    "Actionability": "audits.actionability",
     "AgreementDisplay": "reports.displays.agreement",
     "Box": "geometry.box",
     "Certificate": "certificate",
     "CoefficientProfileDisplay": "reports.displays.coefficient_profile",
     "ExactIntegratedGradients": "explanations.captum_interface",
     "InputSchema": "network.schema",
+    "LinearConstraint": "audits.verification.constraints",
+    "OutputConstraints": "audits.verification.constraints",
     "ParallelCoefficientsDisplay": "reports.displays.parallel_coefficients",
     "RankingDisplay": "reports.displays.ranking",
     "RegionMapDisplay": "reports.displays.region_map",
@@ -92,28 +105,35 @@ _HOMES = {
     "compress": "rewrites.compress",
     "convert": "rewrites.convert",
     "count_regions": "regions.enumeration",
+    "counterfactuals": "audits.counterfactuals",
     "coverage": "audits.coverage",
     "enumerate_regions": "regions.enumeration",
     "explain": "explanations.explain",
     "explanation_trade_off": "explanations.explanation_trade_off",
     "extract_rules": "explanations.rules",
     "extremes": "milp.extremes",
+    "fairness": "audits.fairness.fairness",
     "faithfulness": "explanations.agreement.faithfulness",
     "from_pieces": "rewrites.pieces",
     "identifiability": "rewrites.identifiability",
     "identifiable_network": "rewrites.identifiable",
     "import_model": "importers.import_model",
+    "individual_fairness": "audits.fairness.individual",
     "integrated_gradients": "explanations.integrated_gradients",
     "largest_difference": "milp.difference",
+    "lipschitz": "audits.lipschitz",
     "load": "rewrites.storage",
     "main_effects": "explanations.main_effects",
     "max_of_shallow": "rewrites.max_of_shallow",
+    "monotonicity": "audits.monotonicity",
     "observed_regions": "regions.observed",
     "pieces_between": "regions.segments",
     "rank_features": "explanations.ranking",
+    "read_vnnlib": "audits.verification.vnnlib",
     "region_diagnostics": "explanations.diagnostics",
     "region_upper_bounds": "regions.upper_bounds",
     "report": "reports.report",
+    "robustness": "audits.robustness",
     "same_parameters": "rewrites.same_parameters",
     "save": "rewrites.storage",
     "shapley_values": "explanations.shapley",
@@ -123,6 +143,7 @@ _HOMES = {
     "to_torch": "exporters.to_torch",
     "train_to_global_optimum": "rewrites.global_training",
     "two_hidden_layer": "rewrites.two_hidden_layer",
+    "verify_property": "audits.properties",
 }
 _MODULES = {
     "datasets": "datasets",
@@ -132,12 +153,15 @@ _MODULES = {
 }
 
 __all__ = [
+    "Actionability",
     "AgreementDisplay",
     "Box",
     "Certificate",
     "CoefficientProfileDisplay",
     "ExactIntegratedGradients",
     "InputSchema",
+    "LinearConstraint",
+    "OutputConstraints",
     "ParallelCoefficientsDisplay",
     "RankingDisplay",
     "RegionMapDisplay",
@@ -156,6 +180,7 @@ __all__ = [
     "compress",
     "convert",
     "count_regions",
+    "counterfactuals",
     "coverage",
     "datasets",
     "enumerate_regions",
@@ -164,23 +189,29 @@ __all__ = [
     "explanation_trade_off",
     "extract_rules",
     "extremes",
+    "fairness",
     "faithfulness",
     "from_pieces",
     "hard_functions",
     "identifiability",
     "identifiable_network",
     "import_model",
+    "individual_fairness",
     "integrated_gradients",
     "largest_difference",
+    "lipschitz",
     "load",
     "main_effects",
     "max_of_shallow",
+    "monotonicity",
     "observed_regions",
     "pieces_between",
     "rank_features",
+    "read_vnnlib",
     "region_diagnostics",
     "region_upper_bounds",
     "report",
+    "robustness",
     "same_parameters",
     "save",
     "shapley_values",
@@ -191,6 +222,7 @@ __all__ = [
     "train_to_global_optimum",
     "training",
     "two_hidden_layer",
+    "verify_property",
 ]
 
 

@@ -40,6 +40,9 @@ class Tolerances:
         A neuron splits a polytope, in the domain scaled to ``[-1, 1]``, where it reaches farther
         than this into both sides. What lies between this and ``inradius`` is counted; what is
         thinner than this cannot be told from rounding.
+    distance
+        A distance to the boundary is reported as exact where its proven lower bound and the
+        length of a replayed step lie no farther apart than this, relative to the length.
 
     Examples
     --------
@@ -58,6 +61,7 @@ class Tolerances:
     redundancy: float = 1e-9
     inradius: float = 1e-9
     splitting: float = 1e-12
+    distance: float = 1e-6
 
 
 DEFAULT_TOLERANCES = Tolerances()

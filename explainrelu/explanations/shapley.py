@@ -5,12 +5,13 @@ Legend: ``x`` a row, ``b`` a background row, ``N`` the ``n`` players, ``S`` a co
 """
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from explainrelu.certificate import Exactness
-from explainrelu.errors import ArgumentError
+from explainrelu.errors import ArgumentError, InputTypeError
 from explainrelu.explanations.assembly import ExplainedRows, assembled
 from explainrelu.explanations.coalitions.background import background_frame
 from explainrelu.explanations.coalitions.exact import exact_values
@@ -121,6 +122,7 @@ def shapley_values(
     if method not in _METHODS:
         raise ArgumentError(f"method must be one of {', '.join(_METHODS)}, got {method!r}.")
     n_orders, seed = _orders(n_permutations), checked_seed(random_state)
+    n_threads = _threads(n_jobs)
     network = import_model(model, X, tolerances=tolerances)
     schema, view = network.schema, network.outputs.view(output)
     frame = schema.frame(X)
@@ -130,7 +132,7 @@ def shapley_values(
     rows = ExplainedRows(network, view, frame, schema.encode(frame))
     errors = None
     if method == "exact":
-        values = exact_values(game, rows.points, n_jobs)
+        values = exact_values(game, rows.points, n_threads)
     else:
         generator = np.random.default_rng((seed, 1))
         values, errors = sampled_values(game, rows.points, n_orders, generator)
@@ -159,3 +161,11 @@ def _orders(n_permutations: Any) -> int:
             f"{n_permutations!r}. Pass 10 or more."
         )
     return number
+
+
+def _threads(n_jobs: Any) -> int:
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
+        raise InputTypeError(f"n_jobs must be a whole number, got {n_jobs!r}. Write 1 or -1.")
+    if n_jobs == 0:
+        raise ArgumentError("n_jobs must not be 0. Write a number of threads, or -1 for all cores.")
+    return int(n_jobs)

@@ -101,9 +101,10 @@ class LinearProgram:
         model.col_lower_, model.col_upper_ = lower, upper
         model.row_lower_, model.row_upper_ = np.full(n_rows, -np.inf), self._bound
         model.a_matrix_.format_ = self._highspy.MatrixFormat.kRowwise
-        model.a_matrix_.start_ = np.arange(n_rows + 1) * n_variables
-        model.a_matrix_.index_ = np.tile(np.arange(n_variables), n_rows)
-        model.a_matrix_.value_ = weight.ravel()
+        filled = weight != 0
+        model.a_matrix_.start_ = np.concatenate([[0], np.cumsum(filled.sum(axis=1))])
+        model.a_matrix_.index_ = np.nonzero(filled)[1]
+        model.a_matrix_.value_ = weight[filled]
         model.sense_ = self._highspy.ObjSense.kMaximize
         self._solver.passModel(model)
 
@@ -140,6 +141,27 @@ class LinearProgram:
     def restore_bound(self, row: int) -> None:
         """Put the right-hand side of one row back as it was given."""
         self.set_bound(row, float(self._bound[row] * self._row_scale[row]))
+
+    def set_equal(self, row: int, equal: bool) -> None:
+        """Whether one row holds with equality, ``weight @ x = bound``."""
+        lower = self._current[row] if equal else -np.inf
+        self._solver.changeRowBounds(row, lower, self._current[row])
+
+    def set_limits(self, variable: int, lower: float, upper: float) -> None:
+        """Change the bounds of one variable."""
+        self._solver.changeColBounds(variable, lower, upper)
+
+    def add_row(self, weight: FloatArray, bound: float) -> None:
+        """One more row ``weight @ x <= bound``, behind the others."""
+        _require_numbers(weight, np.array([bound]))
+        length = float(np.linalg.norm(weight))
+        scale = length if length > 0 else 1.0
+        places = np.flatnonzero(weight).astype(np.int32)
+        values = weight[places] / scale
+        self._solver.addRow(-np.inf, bound / scale, places.size, places, values)
+        self._row_scale = np.append(self._row_scale, scale)
+        self._bound = np.append(self._bound, bound / scale)
+        self._current = np.append(self._current, bound / scale)
 
     def _without_variables(self) -> LinearResult:
         """Nothing to choose: the rows read ``0 <= bound``."""

@@ -344,6 +344,8 @@ def test_too_many_players_are_refused_with_what_they_would_cost():
         ({"n_permutations": 1}, ArgumentError, "at least 2, .* got 1"),
         ({"n_permutations": 2.5}, InputTypeError, "n_permutations must be a whole number"),
         ({"random_state": -1}, ArgumentError, "random_state must be from 0"),
+        ({"n_jobs": 0}, ArgumentError, "n_jobs must not be 0"),
+        ({"n_jobs": 1.5}, InputTypeError, "n_jobs must be a whole number"),
         ({"output": "price"}, ArgumentError, "output= must be one of"),
     ],
 )

@@ -10,18 +10,23 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import explainrelu as xr
-from explainrelu.network.network import ReluNetwork
+from explainrelu.network.column import Column, ColumnKind
+from explainrelu.network.network import AffineMap, Layer, ReluNetwork
+from explainrelu.network.outputs import OutputSchema
+from explainrelu.network.schema import InputSchema
 from tests import models
-from tests.strategies import relu_networks
+from tests.strategies import arrays, relu_networks
+
+SPLITS = ("network", "axis")
 
 
 def rows_in(box, n=60, seed=0):
     return box.sample(n, np.random.default_rng(seed))
 
 
-def largest_by_brute_force(rules):
+def largest_by_brute_force(rules, box):
     """The largest ``|network - rule|``, by SciPy over every region met with every leaf."""
-    network, box, view = rules.network, rules.domain, rules.view
+    network, view = rules.network, rules.view
     regions = xr.enumerate_regions(network, box)
     weight, bias = regions.affine_maps(view)
     worst = np.zeros((len(rules), len(view)))
@@ -44,13 +49,30 @@ def largest_by_brute_force(rules):
 
 
 @settings(max_examples=12, deadline=None)
-@given(relu_networks(max_layers=2, max_inputs=2), st.sampled_from(["network", "axis"]))
+@given(relu_networks(max_layers=2, max_inputs=2), st.sampled_from(SPLITS))
 def test_the_deviation_over_a_box_is_that_of_brute_force(network, splits):
     box = xr.Box(np.full(network.n_inputs, -2.0), np.full(network.n_inputs, 2.0))
     rules = xr.simplify(network, rows_in(box), domain=box, max_rules=3, splits=splits)
-    expected, scale = largest_by_brute_force(rules), 1.0 + np.abs(rules.grown.weight).max()
+    expected, scale = largest_by_brute_force(rules, box), 1.0 + np.abs(rules.grown.weight).max()
     np.testing.assert_allclose(np.nan_to_num(rules.whole.bound), expected, atol=1e-6 * scale)
     assert rules.certificate.holds
+
+
+@settings(max_examples=6, deadline=None)
+@given(arrays((3, 3)), st.sampled_from(SPLITS))
+def test_the_deviation_over_rows_with_levels_is_the_largest_of_all_levels(weight, splits):
+    job = Column("job", ColumnKind.CATEGORICAL, levels=("clerk", "nurse"))
+    schema = InputSchema((Column("age"), job))
+    first = Layer(weight, np.zeros(3), np.ones(3, dtype=bool))
+    network = ReluNetwork((first,), AffineMap(weight[:1], [0.5]), schema, OutputSchema(("score",)))
+    rng = np.random.default_rng(0)
+    rows = schema.spread(np.column_stack([rng.uniform(-2, 2, 60), rng.integers(2, size=60)]))
+    X, box = schema.decode(rows), xr.Box([-2, 0, 0], [2, 1, 1])
+    rules = xr.simplify(network, X, domain=box, max_rules=3, splits=splits)
+    boxes = [box.at_levels(schema, job=level) for level in job.levels]
+    expected = np.max([largest_by_brute_force(rules, part) for part in boxes], axis=0)
+    np.testing.assert_allclose(np.nan_to_num(rules.whole.bound), expected, atol=1e-5)
+    assert set(rules.witnesses().job) <= {"clerk", "nurse"}
 
 
 @settings(max_examples=12, deadline=None)
@@ -137,13 +159,10 @@ def test_a_linear_network_is_one_rule_without_deviation():
 
 
 def test_carried_units_are_no_splits():
-    layer = xr.ReluNetwork.from_weights([[[1.0], [1.0]], [[1.0, 2.0]]], [[0.0, 0.0], [0.0]]).layers[
-        0
-    ]
-    from dataclasses import replace
-
-    network = ReluNetwork.from_weights([[[1.0], [1.0]], [[1.0, 2.0]]], [[0.0, 0.0], [0.0]])
-    network = replace(network, layers=(replace(layer, rectified=np.array([False, True])),))
+    layer = Layer([[1.0], [1.0]], [0.0, 0.0], [False, True])
+    output = AffineMap([[1.0, 2.0]], [0.0])
+    schema = InputSchema.numbered(1)
+    network = ReluNetwork((layer,), output, schema, OutputSchema.numbered(1))
     rules = xr.simplify(network, np.linspace(-1, 1, 50)[:, None])
     assert len(rules) == 2
     assert rules.whole.largest_bound < 1e-6

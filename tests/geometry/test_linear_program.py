@@ -181,3 +181,19 @@ LinearProgram(np.ones((1, 2)), np.ones(1), np.zeros(2), np.ones(2)).maximise(np.
     root = Path(__file__).parents[2]
     found = subprocess.run(run, capture_output=True, text=True, check=True, cwd=root)
     assert (found.stdout, found.stderr) == ("", "")
+
+
+def test_rows_and_limits_change_while_the_program_is_kept():
+    program = LinearProgram(np.array([[1.0, 1.0]]), np.array([3.0]), np.zeros(2), np.full(2, 2.0))
+    cost = np.array([1.0, 2.0])
+    assert program.maximise(cost).value == pytest.approx(5.0)
+    program.set_limits(1, 0.0, 0.5)
+    assert program.maximise(cost).value == pytest.approx(3.0)
+    program.add_row(np.array([2.0, 0.0]), 1.0)
+    assert program.maximise(cost).value == pytest.approx(1.5)
+    program.set_equal(0, True)
+    assert program.maximise(cost).status is LinearStatus.INFEASIBLE
+    program.set_equal(0, False)
+    assert program.maximise(cost).value == pytest.approx(1.5)
+    program.set_bound(1, 2.0)
+    assert program.maximise(cost).value == pytest.approx(2.0)

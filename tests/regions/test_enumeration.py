@@ -4,12 +4,11 @@ import json
 import tracemalloc
 from dataclasses import replace
 from functools import cache
-from itertools import combinations, dropwhile, pairwise, product, takewhile
+from itertools import combinations, pairwise, product
 from math import comb, factorial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,6 +26,7 @@ from explainrelu.regions.search.records import SearchNode
 from explainrelu.regions.search.tree import SearchTree
 from explainrelu.regions.verification import certify
 from explainrelu.tolerances import DEFAULT_TOLERANCES
+from tests import carla
 from tests.oracles import region_widths_exact, regions_exact
 from tests.strategies import arrays, relu_networks
 
@@ -490,27 +490,10 @@ def test_published_networks_are_certified(problem):
     assert "all " in next(c.detail for c in certificate.checks if "borders" in c.name)
 
 
-def catalogued_order(path: Path, data: str) -> list[str]:
-    """The columns of the first network on ``data`` in CARLA's catalogue, in their order."""
-    lines = iter(path.read_text().split(f"\n{data}:\n")[1].splitlines())
-    found = list(
-        takewhile(lambda line: "- " in line, dropwhile(lambda line: "- " not in line, lines))
-    )
-    return [line.split("- ")[1].strip() for line in found]
-
-
-@cache
 def compas_network() -> tuple[ReluNetwork, Box]:
     """CARLA's network of COMPAS rows scaled to [0, 1], and the box of its data."""
-    pytest.importorskip("onnx")
-    from explainrelu.importers.from_onnx import from_onnx
-
-    carla = SHARED / "nets" / "carla"
-    order = catalogued_order(carla / "mlmodel_catalog.yaml", "compas")
-    parts = [pd.read_csv(carla / "data" / f"compas_{part}.csv") for part in ("train", "test")]
-    rows = pd.get_dummies(pd.concat(parts))[order].astype(float)
-    scaled = (rows - rows.min()) / (rows.max() - rows.min())
-    return from_onnx(carla / "compas_ann.onnx", names=order), Box.from_data(scaled.to_numpy())
+    network, rows = carla.catalogued("compas")
+    return network, Box.from_data(rows.to_numpy())
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the published networks are not here")

@@ -54,16 +54,11 @@ def add_scores(start, moves, weight, bias, floor, width, out_weight, out_bias, s
     sums : (n_scores, 2**n_players)
         Bit ``i`` of the second index says whether player ``i`` is in the coalition.
     """
-    start, moves, weight, bias = borrowed(start), borrowed(moves), borrowed(weight), borrowed(bias)
-    floor, width, sums = borrowed(floor), borrowed(width), borrowed(sums)
-    out_weight, out_bias = borrowed(out_weight), borrowed(out_bias)
-    n_pairs, n_players, n_first = moves.shape
+    n_players, n_first = moves.shape[1:]
     n_scores, n_units = out_weight.shape
-    n_layers = width.shape[0]
-    n_lane_players = min(n_players, LANE_PLAYERS)
-    n_switched = n_players - n_lane_players
-    room = 2 * max(n_first, n_units) + 4
-    forward, reach = _by_lanes(weight, bias)
+    n_switched = n_players - min(n_players, LANE_PLAYERS)
+    room = 2 * n_units + 4
+    network = (weight, *_by_lanes(weight, bias), bias, floor, width, out_weight, out_bias)
     own = (
         _rows(n_first).reshape(n_first, LANES),
         np.empty((2, n_first)),
@@ -71,12 +66,24 @@ def add_scores(start, moves, weight, bias, floor, width, out_weight, out_bias, s
         _rows(2 * (room + 1)).reshape(2, room + 1, LANES),
         np.zeros((2, room), np.int64),
         np.zeros((2, room)),
-        _rows(2 * forward.shape[1]).reshape(2, forward.shape[1] * LANES),
-        np.zeros((n_scores, 2 * n_units + 2)),
+        _rows(2 * network[1].shape[1]).reshape(2, network[1].shape[1] * LANES),
+        np.zeros((n_scores, 2 * n_units)),
         np.empty(n_scores),
     )
+    _walk(start, moves, network, own, sums)
+
+
+@njit(cache=True, error_model="numpy", fastmath=_FAST, nogil=True)
+def _walk(start, moves, network, own, sums):
+    """See :func:`add_scores`, which holds the arrays that are borrowed here."""
+    start, moves, sums = borrowed(start), borrowed(moves), borrowed(sums)
+    weight, forward, reach, bias, floor, width, out_weight, out_bias = borrowed(network)
     offset, spread, bases, hidden, taking, ranges, enclosed, folded, constant = borrowed(own)
-    forward, reach = borrowed(forward), borrowed(reach)
+    n_pairs, n_players, n_first = moves.shape
+    n_scores, n_units = out_weight.shape
+    n_layers, room = width.shape[0], taking.shape[1]
+    n_lane_players = min(n_players, LANE_PLAYERS)
+    n_switched = n_players - n_lane_players
     for p in range(n_pairs):
         _offsets(moves, p, n_lane_players, offset, spread)
         for s in range(n_switched + 1):

@@ -24,7 +24,8 @@ from explainrelu.tolerances import Tolerances
 
 __all__ = ["CellSolver", "Maxima"]
 
-_CHUNK_VALUES = 1 << 19  # numbers in the half-spaces of a chunk of cells: 4 MB
+_CHUNK_VALUES = 1 << 21  # numbers in the half-spaces of a chunk of cells: 16 MB
+_MOST_CELLS = 256  # of a chunk, so that the clock is looked at in time
 _MOST_INPUTS = 64  # free inputs up to which a compiled walk is faster than a linear program
 _LEVEL = 1e-13  # a row below this share of its terms is constant
 
@@ -108,7 +109,9 @@ class CellSolver:
         """
         d = int(self.free.sum())
         n_rows = self.network.n_neurons + self.grown.tree.bound.size + 2 * d
-        step = max(1, _CHUNK_VALUES // max(1, n_rows * (d + 1), self.network.n_inputs * 80))
+        values = max(1, n_rows * (d + 1), self.network.n_neurons * self.network.n_inputs)
+        most = _MOST_CELLS if d <= _MOST_INPUTS else _MOST_CELLS // 64
+        step = max(1, min(most, _CHUNK_VALUES // values))
         for start in range(0, points.shape[0], step):
             if deadline is not None and monotonic() > deadline:
                 yield None

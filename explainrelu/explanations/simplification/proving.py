@@ -1,5 +1,6 @@
 """The certificate of few rules: deviations over the regions visited and over the whole domain."""
 
+from functools import cache
 from time import monotonic
 
 import numpy as np
@@ -16,6 +17,7 @@ from explainrelu.explanations.simplification.whole_domain import (
     search_all_regions,
 )
 from explainrelu.network.patterns import activation_patterns, pattern_keys
+from explainrelu.regions.search.compiling import compile_search
 
 __all__ = ["certificate_of", "largest_deviations"]
 
@@ -39,6 +41,7 @@ def largest_deviations(
     points : (n_samples, n_inputs)
         Rows inside the domain.
     """
+    _compile()
     until = None if time_limit is None else monotonic() + time_limit
     seen = Farthest(solver)
     complete = _visit(solver, seen, points, _until(until, _VISITED_SHARE))
@@ -97,6 +100,17 @@ def _deviation_check(where: str, deviations: Deviations) -> Check:
     )
     name = f"no point deviates by more, {where}"
     return Check(name, status, bound, float("nan"), deviations.exactness, detail)
+
+
+@cache
+def _compile() -> None:
+    """What is compiled when it first runs is so before the clock starts."""
+    from explainrelu.geometry.maxima import maxima_of_many
+
+    compile_search()
+    walls, inside = np.array([[[1.0, -1.0]]]), np.zeros((1, 1))
+    numbers = np.empty((1, 1, 1)), np.empty((1, 1)), np.empty((1, 1))
+    maxima_of_many(walls, np.ones((1, 2)), inside, np.ones((1, 1, 1)), *numbers)
 
 
 def _visit(solver: CellSolver, seen: Farthest, points: FloatArray, deadline: float | None) -> bool:

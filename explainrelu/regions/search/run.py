@@ -13,6 +13,7 @@ from explainrelu.errors import ArgumentError
 from explainrelu.geometry.box import Box
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.patterns import activation_patterns
+from explainrelu.regions.search.compiling import compile_search
 from explainrelu.regions.search.records import Found, SearchNode, Subtree
 from explainrelu.regions.search.thin import thick_enough
 from explainrelu.regions.search.tree import SearchTree
@@ -100,6 +101,8 @@ class SearchRun:
         if not self._network.layers or self._box.fixed.all():
             yield _only_region(self._network, self._box, store)
             return
+        if self._limits.time_limit is not None:
+            compile_search()
         until = None if self._limits.time_limit is None else time() + self._limits.time_limit
         job = _Job(self._network, self._box, self._prune, self._tolerances, store, until)
         pieces = job.pieces(None) if n_jobs == 1 else self._side_by_side(job, n_jobs)

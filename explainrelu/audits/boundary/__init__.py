@@ -1,0 +1,1 @@
+"""How far the decision boundary lies: cheap bounds on both sides, and the search between them."""

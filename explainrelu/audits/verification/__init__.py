@@ -1,0 +1,1 @@
+"""The ways to prove a property of the scores, and the files that state one."""
