@@ -1,7 +1,7 @@
 """The normal form: a chain of layers whose units are rectified or carried."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
@@ -263,6 +263,30 @@ class ReluNetwork:
             for rows in _row_blocks(array):
                 digest.update(rows)
         return digest.hexdigest()
+
+    def with_classes(self, classes: Sequence[object]) -> "ReluNetwork":
+        """The same network as a classifier whose scores are logits.
+
+        For a file or module that ends in logits and does not say so.
+
+        Parameters
+        ----------
+        classes
+            One name a raw output; for a single output two, of which the second is chosen where the
+            score is above 0.
+
+        Raises
+        ------
+        ArgumentError
+            For another number of classes, or two of the same name.
+
+        Examples
+        --------
+        >>> network = ReluNetwork.from_weights([[[1.0]]], [[0.0]]).with_classes(["no", "yes"])
+        >>> network.outputs.names, network.outputs.classes
+        (('yes',), ('no', 'yes'))
+        """
+        return replace(self, outputs=OutputSchema.of_classes(classes, self.n_outputs))
 
     def __repr__(self) -> str:
         widths = "-".join(map(str, (self.n_inputs, *self.widths, self.n_outputs)))

@@ -112,6 +112,26 @@ class OutputSchema:
             raise ArgumentError(f"Output names must differ from each other, got {self.names}.")
 
     @classmethod
+    def of_classes(cls, classes: Sequence[object], n_outputs: int) -> "OutputSchema":
+        """Outputs that are logits of classes: one for two of them, else one for each.
+
+        Raises
+        ------
+        ArgumentError
+            For another number of classes, or two of the same name.
+        """
+        names = tuple(str(name) for name in classes)
+        wanted = 2 if n_outputs == 1 else n_outputs
+        if len(names) != wanted or len(set(names)) != len(names):
+            raise ArgumentError(
+                f"A network of {n_outputs} outputs has {wanted} classes of different names, got "
+                f"{', '.join(names) or 'none'}."
+            )
+        if n_outputs == 1:
+            return cls(names[1:], Task.BINARY, Link.logistic, names)
+        return cls(names, Task.MULTICLASS, Link.softmax, names)
+
+    @classmethod
     def numbered(cls, n_outputs: int) -> "OutputSchema":
         """Outputs without names of their own: ``score``, or ``output 0``, ``output 1`` ..."""
         if n_outputs == 1:
