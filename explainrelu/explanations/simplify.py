@@ -116,7 +116,7 @@ def simplify(
     Returns
     -------
     FewRules
-        ``len() .to_frame() .to_text() .coefficients() .conditions() .predict(X) .certificate
+        ``len() .to_frame() .to_text() .largest_errors() .conditions() .predict(X) .certificate
         .deviations() .quality .trade_off()``. Rules stand in the order of their rows.
 
     Raises

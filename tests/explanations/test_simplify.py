@@ -314,3 +314,39 @@ def test_an_unknown_proof_is_refused():
     model, X, _ = models.iris()
     with pytest.raises(ArgumentError, match="proof must be one of search, bounds"):
         xr.simplify(model, X, proof="hope")
+
+
+def test_the_largest_errors_stand_in_one_table():
+    model, X, _ = models.iris()
+    rules = xr.simplify(model, X, max_rules=3)
+    table = rules.largest_errors()
+    assert len(table) == 4
+    assert (table["value"] <= table["bound"] + 1e-12).all()
+    assert table["bound"].iloc[-1] == rules.whole.largest_bound
+    assert table["value"].iloc[0] <= table["bound"].iloc[2] + 1e-9  # rows lie in regions visited
+
+
+@pytest.mark.parametrize("scope", ["domain", "visited"])
+def test_witnesses_of_either_scope_deviate_as_named(scope):
+    model, X, _ = models.loans()
+    rules = xr.simplify(model, X[:200], max_rules=3, proof="bounds")
+    found = rules.witnesses(scope)
+    raw = found[list(X.columns)]
+    np.testing.assert_allclose(rules.network(raw), found["network"])
+    deviations = rules.whole if scope == "domain" else rules.visited
+    np.testing.assert_allclose(found["deviation"], deviations.value.ravel())
+
+
+def test_witnesses_of_no_scope_are_refused():
+    model, X, _ = models.iris()
+    with pytest.raises(ArgumentError, match="scope must be domain or visited"):
+        xr.simplify(model, X, proof="bounds").witnesses("nowhere")
+
+
+def test_the_formulas_are_those_of_the_predictions():
+    model, X, _ = models.iris()
+    rules = xr.simplify(model, X, max_rules=3, proof="bounds")
+    weight, bias = rules.affine_maps()
+    place, points = rules.locate(X), rules.network.schema.encode(X)
+    scores = np.einsum("nki,ni->nk", weight[place], points) + bias[place]
+    np.testing.assert_allclose(scores, rules.predict(X))
