@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from explainrelu.regions.segments import pieces_between
     from explainrelu.regions.upper_bounds import region_upper_bounds
     from explainrelu.regions.verification import certify
+    from explainrelu.reports.audit.audit import audit
     from explainrelu.reports.displays.agreement import AgreementDisplay
     from explainrelu.reports.displays.coefficient_profile import CoefficientProfileDisplay
     from explainrelu.reports.displays.parallel_coefficients import ParallelCoefficientsDisplay
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
     from explainrelu.reports.displays.rules_error import RulesErrorDisplay
     from explainrelu.reports.displays.trade_off import TradeOffDisplay
     from explainrelu.reports.displays.waterfall import WaterfallDisplay
-    from explainrelu.reports.audit.audit import audit
     from explainrelu.reports.report import report
     from explainrelu.rewrites import hard_functions
     from explainrelu.rewrites.canonical_form import canonical_form

@@ -1,7 +1,7 @@
 """The command line: arguments and help; the work is done in explainrelu.command_line.
 
-    explainrelu demo | inspect | report | audit | convert | rules | simplify | rank | explain | compare
-                | regions | map | compress | equal
+    explainrelu demo | inspect | report | audit | convert | rules | simplify | rank | explain
+                | compare | regions | map | compress | equal
 
 Exit code 0 where all went well, 1 where a check does not hold, 2 for input that cannot be used
 (one line on stderr says why), 3 for a defect of explainrelu itself.

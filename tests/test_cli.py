@@ -32,7 +32,18 @@ from tests import models
 from tests.cli_page import PAGE, page
 
 COMMANDS = (
-    *("demo", "inspect", "report", "convert", "rules", "simplify", "rank", "explain", "compare"),
+    *(
+        "demo",
+        "inspect",
+        "report",
+        "audit",
+        "convert",
+        "rules",
+        "simplify",
+        "rank",
+        "explain",
+        "compare",
+    ),
     *("regions", "map", "compress", "equal"),
 )
 IRIS = ("iris.skops", "iris.csv", "--target", "species")

@@ -31,6 +31,7 @@ from explainrelu.explanations.simplify import simplify
 from explainrelu.explanations.targets import class_codes, target_frame
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
+from explainrelu.network.column import ColumnKind
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import Task
 from explainrelu.regions.observed import check_domain
@@ -264,9 +265,10 @@ class _Audit:
 
     def _robust(self, rows: IntArray) -> Robustness | None:
         """Distances to another class, in standard deviations of the numeric columns."""
-        if not self._decides or not self._moves:
+        if not self._decides or not self._spread:
             return None
-        return self._distances(rows, scale="std", domain=self._domain)
+        spread = self._spread
+        return self._distances(rows, scale=spread, features=list(spread), domain=self._domain)
 
     def _stable(self, rows: IntArray) -> Robustness | None:
         """The same in measurement errors, and no farther than these reach."""
@@ -285,19 +287,22 @@ class _Audit:
         )
 
     @property
-    def _moves(self) -> bool:
-        """Whether some numeric column varies among the rows."""
-        numbers = self._frame.select_dtypes("number")
-        return bool(len(numbers.columns) and (numbers.std(ddof=0) > 0).all())
+    def _spread(self) -> dict[str, float]:
+        """Standard deviation over all rows of each numeric column that varies."""
+        columns = self._network.schema.columns
+        spread = self._network.schema.numbers(self._frame).std(axis=0)
+        pairs = zip(columns, spread.tolist(), strict=True)
+        return {c.name: size for c, size in pairs if c.kind is ColumnKind.NUMERIC and size > 0}
 
     def _slopes(self) -> Any:
-        if self._network.n_neurons > _MOST_NEURONS_FOR_SLOPES or not self._moves:
+        if self._network.n_neurons > _MOST_NEURONS_FOR_SLOPES or not self._spread:
             return None
         return lipschitz(
             self._network,
             self._domain,
             X=self._frame,
-            scale="std",
+            scale=self._spread,
+            features=list(self._spread),
             max_regions=self._limits.max_regions,
             **self._shared,
         )

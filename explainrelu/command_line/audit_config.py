@@ -15,7 +15,9 @@ __all__ = ["AuditConfig", "read_config"]
 
 _SECTIONS = ("expectations", "limits", "report")
 _REPORT = ("title", "units")
-_PROPERTY = "{output = 'yes', at_most = 5}, {difference = ['a', 'b'], at_most = 0} or a .vnnlib file"
+_PROPERTY = (
+    "{output = 'yes', at_most = 5}, {difference = ['a', 'b'], at_most = 0} or a .vnnlib file"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,10 +130,14 @@ def _property(name: str, given: Any, folder: Path) -> OutputConstraints | Vnnlib
     if isinstance(given, Mapping):
         keys, bounds = set(given), {"at_most", "at_least"} & set(given)
         if "output" in keys and bounds and keys <= {"output", "at_most", "at_least"}:
-            parts = [getattr(OutputConstraints, bound)(given["output"], given[bound])
-                     for bound in sorted(bounds)]  # fmt: skip
-            return parts[0] if len(parts) == 1 else parts[0] & parts[1]
+            made = [_bounded(given["output"], bound, given[bound]) for bound in sorted(bounds)]
+            return made[0] if len(made) == 1 else made[0] & made[1]
         pair = given.get("difference")
         if keys == {"difference", "at_most"} and isinstance(pair, list) and len(pair) == 2:
             return OutputConstraints.difference_at_most(pair[0], pair[1], given["at_most"])
     raise ArgumentError(f"expectations.properties.{name} must be {_PROPERTY}, got {given!r}.")
+
+
+def _bounded(output: Any, bound: str, value: Any) -> OutputConstraints:
+    make = OutputConstraints.at_most if bound == "at_most" else OutputConstraints.at_least
+    return make(output, value)

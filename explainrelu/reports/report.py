@@ -512,6 +512,7 @@ def _placed(explanations: pd.DataFrame, rows: IntArray) -> pd.DataFrame:
 
 
 def to_the_second(created: datetime | None) -> datetime:
+    """A moment in UTC without its fraction; now for None."""
     moment = created or datetime.now(UTC)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment.replace(microsecond=0)

@@ -131,7 +131,8 @@ def on_robustness(
         return
     lower, upper = found.unchanged_share
     sizes = ", ".join(f"{name} ±{size:g}" for name, size in expected.measurement_errors.items())
-    told = f"{_sample(len(found), n_rows, 'rows')}, errors of {sizes}; proven for {lower:.1%}, at most {upper:.1%}"
+    told = f"{_sample(len(found), n_rows, 'rows')}, errors of {sizes}; "
+    told += f"proven for {lower:.1%}, at most {upper:.1%}"
     least = expected.min_stable_share
     if least is None:
         yield AuditCheck.not_applicable("robustness", name, f"no share was expected; {told}")
@@ -213,7 +214,8 @@ def on_recourse(
     n = len(found.status)
     reached = counts[CounterfactualStatus.OPTIMAL] + counts[CounterfactualStatus.BOUNDED]
     open_ones = counts[CounterfactualStatus.UNDECIDED]
-    told = f"{_sample(n, n_refused, 'refused rows')}: {reached} can, {counts[CounterfactualStatus.INFEASIBLE]} cannot"
+    told = f"{_sample(n, n_refused, 'refused rows')}: {reached} can, "
+    told += f"{counts[CounterfactualStatus.INFEASIBLE]} cannot"
     told += f", {open_ones} undecided" if open_ones else ""
     if expected.min_recourse_share is None:
         yield AuditCheck.not_applicable("recourse", name, f"no share was expected; {told}")

@@ -77,8 +77,9 @@ def _individual(network: ReluNetwork, found: IndividualFairness | None) -> dict[
         "n_rows": counted(len(found.rows), "row"),
         "share": percent(n_flips / max(1, len(found.rows))),
         "in_rows": number(float(found.rows["largest_change"].max())),
-        "anywhere": "" if np.isnan(largest) else f"{'at most ' if open_effect else ''}"
-        f"{number(largest)}",
+        "anywhere": ""
+        if np.isnan(largest)
+        else f"{'at most ' if open_effect else ''}{number(largest)}",
         "how": found.verdict.decided_by if found.verdict is not None else "a row of the data",
         "reason": found.verdict.reason if found.verdict is not None else "",
         "pair": _pair(network, found.witness),

@@ -1,7 +1,6 @@
 """The audit as one self-contained HTML page: verdicts first, then everything they rest on."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
@@ -42,9 +41,7 @@ _CONTENTS = (
 )
 
 
-def audit_page(
-    found: AuditFindings, report: Findings, tables: Mapping[str, pd.DataFrame]
-) -> str:
+def audit_page(found: AuditFindings, report: Findings, tables: Mapping[str, pd.DataFrame]) -> str:
     """The page as HTML text: style and pictures inside, no script, nothing to load.
 
     Notes

@@ -86,7 +86,7 @@ def _trend(trend: Trend, schema: InputSchema) -> dict[str, Any]:
 
 def _pairs(trends: Monotonicity, ordered: list[Trend]) -> list[dict[str, Any]]:
     """Witness pairs: of expected directions first, then one each way of others."""
-    found = []
+    found: list[dict[str, Any]] = []
     for trend in ordered:
         for name, pair in trend_pairs(trend):
             if trend.expected or len(found) < _UNASKED:

@@ -241,7 +241,9 @@ def _shap(report: Findings) -> _Part:
     rows = f"{counted(found.rows.size, 'row')}, drawn at random"
     if found.rows.size == report.n_rows:
         rows = f"all {counted(report.n_rows, 'row')}"
-    return _Part("agreement with SHAP", True, rows, "estimated", "Over a sample of background rows.")
+    return _Part(
+        "agreement with SHAP", True, rows, "estimated", "Over a sample of background rows."
+    )
 
 
 def _coverage(audit: AuditFindings) -> _Part:

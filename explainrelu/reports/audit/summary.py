@@ -30,8 +30,7 @@ def audit_sentence(found: AuditFindings) -> str:
     if not decided:
         return "No check applied to this model, so there is no verdict."
     if not failed and not open_ones:
-        every = "The one check passes." if len(decided) == 1 else f"All {len(decided)} checks pass."
-        return every
+        return "The one check passes." if len(decided) == 1 else f"All {len(decided)} checks pass."
     parts = []
     if failed:
         verb = "fails" if len(failed) == 1 else "fail"
@@ -77,4 +76,4 @@ def _lines(found: AuditFindings) -> str:
 
 def _plain(text: str) -> str:
     """The text in characters that every terminal has."""
-    return text.translate(str.maketrans({"\N{MINUS SIGN}": "-", "±": "+/-", "\u202f": ","}))
+    return text.replace("\N{MINUS SIGN}", "-").replace("±", "+/-").replace("\u202f", ",")

@@ -263,7 +263,9 @@ def worked_row(findings: Findings) -> dict[str, Any]:
     base, score = (a[place] if a.ndim == 1 else a[place, k] for a in (e.base_values, e.scores))
     order = np.argsort(-np.abs(values), kind="stable")
     shown = order[:_STEPS] if order.size > _STEPS + 1 else order
-    labels = [(e.feature_names[j], value_text(e.data.iloc[place, j]), float(values[j])) for j in shown]
+    labels = [
+        (e.feature_names[j], value_text(e.data.iloc[place, j]), float(values[j])) for j in shown
+    ]
     rest = float(values[np.setdiff1d(order, shown)].sum())
     if order.size > shown.size:
         labels.append((f"{order.size - shown.size} other columns together", "", rest))

@@ -115,7 +115,9 @@ def test_every_colour_of_text_can_be_read_on_white_and_on_its_own_ground():
 
 def test_verdicts_can_be_read_on_the_ground_of_their_rows():
     rules = {selector: (ink, ground) for selector, ink, ground in declared()}
-    grounds = [g for s, (_, g) in rules.items() if g and s.startswith((".verdicts tr", ".verdict."))]
+    grounds = [
+        g for s, (_, g) in rules.items() if g and s.startswith((".verdicts tr", ".verdict."))
+    ]
     assert len(grounds) >= 6
     for state in ("pass", "fail", "undecided", "none"):
         for ground in grounds:

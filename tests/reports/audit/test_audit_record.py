@@ -76,10 +76,12 @@ def test_steps_of_the_nearest_rows_change_their_class():
     _, X, _ = models.loan_decisions()
     steps = table[table["within"] == "standard deviations"]
     row = int(steps["row"].iloc[0])
-    moved = X.iloc[[row]].astype({name: "float64" for name in steps["feature"]})
+    moved = X.iloc[[row]].astype(dict.fromkeys(steps["feature"], "float64"))
     for step in steps[steps["row"] == row].itertuples():
         moved.loc[moved.index[0], step.feature] = step.witness
-    before, after = (network.forward(network.schema.encode(f))[0, 0] for f in (X.iloc[[row]], moved))
+    before, after = (
+        network.forward(network.schema.encode(f))[0, 0] for f in (X.iloc[[row]], moved)
+    )
     assert np.sign(before) * after <= 1e-9
 
 
@@ -106,7 +108,9 @@ def test_scope_says_what_was_not_looked_at():
 
 def test_the_same_call_gives_the_same_tables_but_for_seconds():
     model, X, y = models.iris()
-    again = audit(model, X[:150], y[:150], limits=FEW, created=sample("iris").report.findings.created)
+    again = audit(
+        model, X[:150], y[:150], limits=FEW, created=sample("iris").report.findings.created
+    )
     for name, table in sample("iris").tables.items():
         columns = [column for column in table.columns if column != "seconds"]
         pd.testing.assert_frame_equal(again.tables[name][columns], table[columns])
