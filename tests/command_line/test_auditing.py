@@ -1,6 +1,7 @@
 """The command that audits: what it writes and says, its exit codes, faults of a configuration."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import skops.io
 from click.testing import CliRunner, Result
 
+from explainrelu.audits.auditing.expectations import Expectations
 from explainrelu.cli import main
 from explainrelu.command_line.audit_config import read_config
 from explainrelu.errors import ArgumentError, DataError
@@ -187,3 +189,13 @@ def test_a_configuration_that_is_no_text_is_refused(tmp_path: Path) -> None:
         read_config(tmp_path / "audit.toml")
     with pytest.raises(ArgumentError, match=r"no use for 'report\.x'"):
         read_config(config(tmp_path, "[report]\nx = 1"))
+
+
+def test_the_configuration_that_the_documents_show_is_one(tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    found = read_config(config(tmp_path, shown))
+    every = set(Expectations.__dataclass_fields__)
+    asked = {name for name in every if getattr(found.expectations, name) not in (None, (), {})}
+    assert asked == every
+    assert found.title == "Consumer loans, scoring model 3"
