@@ -342,7 +342,7 @@ class _Audit:
             self._network,
             self._frame.iloc[rows],
             desired_class=self._network.outputs.classes[self._favourable],
-            actionability=self._expected.actionability,
+            actionability=self._expected.changeable,
             background=self._frame,
             scale="mad",
             time_limit=max(0.5, self._limits.time_limit / rows.size),

@@ -53,7 +53,7 @@ class Expectations:
     favourable
         The class that people want; the last one by default.
     actionability
-        What people can change.
+        What people can change; by default everything but protected columns.
     min_rules_agreement
         The least share of decisions (of a regression: R2) that a few rules keep on rows not used
         to fit them.
@@ -110,6 +110,13 @@ class Expectations:
                     f"Property {name!r} must be OutputConstraints, or what read_vnnlib read, got "
                     f"{type(value).__qualname__}."
                 )
+
+    @property
+    def changeable(self) -> Actionability:
+        """What people can change: ``actionability``, else all but the protected columns."""
+        if self.actionability is not None:
+            return self.actionability
+        return Actionability(immutable=tuple(str(name) for name in self.protected))
 
     @classmethod
     def from_mapping(cls, given: Any) -> Self:

@@ -47,10 +47,7 @@ def change(found: AuditFindings, tables: Mapping[str, pd.DataFrame]) -> dict[str
 
 def _wishes(found: AuditFindings) -> str:
     """What people can change, in words."""
-    wishes = found.expectations.actionability
-    if wishes is None:
-        return "every column may change"
-    told = []
+    wishes, told = found.expectations.changeable, []
     for field in fields(wishes):
         value = getattr(wishes, field.name)
         if not value:
