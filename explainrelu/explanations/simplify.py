@@ -46,6 +46,7 @@ _LEAST_ROWS, _ROWS_PER_INPUT, _MOST_ROWS = 4_000, 260, 20_000  # fitted to, with
 _SLOPES = 200  # rows whose slopes say along which directions splits are compared
 _WORTH = 1e-3  # loss, in variances of the score, below which a further rule is not worth having
 _ALIKE = 1e-4  # the same for two neighbouring leaves to become one
+_CONSTANT = 1e-3  # share of the size of a score that counts as spread, for what rounding does
 _SPLITS = ("network", "axis")
 
 
@@ -159,7 +160,9 @@ def simplify(
     chosen = _chosen(growing, network, view, decision, rows, options)
     grown, counts, examples = _ranked(chosen.grown, points)
     levels = RowSpace.of(network.schema, box)
-    solver = CellSolver(network, view, grown, levels, tolerances)
+    scores = network.forward(points) @ view.matrix.T
+    spread = np.ptp(scores, axis=0) + _CONSTANT * np.abs(scores).max(axis=0)
+    solver = CellSolver(network, view, grown, levels, spread, tolerances)
     visited, whole = largest_deviations(solver, points, rng, time_limit=time_limit)
     certificate = certificate_of(solver, visited, whole, rng)
     if options.max_error is not None:

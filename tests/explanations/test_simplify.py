@@ -150,6 +150,19 @@ def test_predictions_are_the_formulas_and_every_row_has_one_rule():
     np.testing.assert_allclose(rules.predict(X), by_hand, atol=1e-9)
 
 
+def test_a_gap_is_told_from_none_whatever_the_unit_of_the_score():
+    model, X, _ = models.diabetes()
+    network = xr.import_model(model, X)
+    kept = [xr.simplify(network, X, max_rules=4, time_limit=1e-3)]
+    tiny = AffineMap(network.output.weight * 1e-10, network.output.bias * 1e-10)
+    network = ReluNetwork(network.layers, tiny, network.schema, network.outputs)
+    kept.append(xr.simplify(network, X, max_rules=4, time_limit=1e-3))
+    for rules in kept:
+        assert (rules.whole.bound > 1.5 * rules.whole.value).all()
+        assert set(rules.to_frame().domain_is) == {"bounded"}
+        assert str(rules.whole.exactness) == "bounded"
+
+
 def test_a_linear_network_is_one_rule_without_deviation():
     network = ReluNetwork.from_weights([[[2.0, -1.0, 0.5]]], [[3.0]])
     rules = xr.simplify(network, rows_in(xr.Box([0, 0, 0], [1, 5, 9])))

@@ -68,7 +68,8 @@ def certificate_of(
     drawn = solver.rows.sample(_DRAWN, rng)
     leaf = solver.grown.tree.place(drawn)
     away = np.abs(solver.differences(drawn, leaf)) - whole.bound[leaf]
-    scale = max(1.0, whole.largest_bound)
+    scale = np.maximum(solver.spread, np.nan_to_num(whole.bound[leaf]))
+    worst = np.nanmax(away / np.where(scale > 0, scale, 1.0), initial=-np.inf)
     return Certificate(
         (
             Check.at_most(
@@ -82,7 +83,7 @@ def certificate_of(
             _deviation_check("whole domain", whole),
             Check.at_most(
                 "no drawn point deviates by more than its rule's bound",
-                float(np.nanmax(away, initial=-np.inf)) / scale,
+                float(worst),
                 solver.tolerances.agreement,
                 Exactness.ESTIMATED,
                 f"{_DRAWN} points drawn from the domain",
@@ -159,7 +160,8 @@ def _deviations(
     for rule, k in np.argwhere(~np.isnan(value)):  # alone, as a replay gives it: the same digits
         value[rule, k] = _replayed(solver, witness[rule, k], rule, k)
     most = np.where(nobody, np.nan, np.fmax(most, value))
-    return Deviations(scope, value, most, witness, tuple(map(tuple, how)), solver.tolerances)
+    proofs = tuple(map(tuple, how))
+    return Deviations(scope, value, most, witness, proofs, solver.spread, solver.tolerances)
 
 
 def _replay_gap(solver: CellSolver, deviations: Deviations) -> float:
