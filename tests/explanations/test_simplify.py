@@ -163,6 +163,16 @@ def test_a_gap_is_told_from_none_whatever_the_unit_of_the_score():
         assert str(rules.whole.exactness) == "bounded"
 
 
+def test_rounding_of_the_network_itself_is_no_deviation():
+    rng = np.random.default_rng(2)
+    weight = rng.normal(size=(4, 2))
+    network = ReluNetwork.from_weights(
+        [weight, rng.normal(size=(1, 4))], [-weight @ [1.7e9, 1.7e9], [0.0]]
+    )
+    rules = xr.simplify(network, 1.7e9 + rng.normal(size=(150, 2)), max_rules=3)
+    assert rules.certificate.holds
+
+
 def test_a_linear_network_is_one_rule_without_deviation():
     network = ReluNetwork.from_weights([[[2.0, -1.0, 0.5]]], [[3.0]])
     rules = xr.simplify(network, rows_in(xr.Box([0, 0, 0], [1, 5, 9])))

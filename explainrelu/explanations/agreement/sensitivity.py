@@ -5,6 +5,7 @@ inputs). Over a box around a row, cut into its linear regions, each value is lin
 so its extremes are linear programs, one or two a region and column: no sampling.
 """
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 
 from explainrelu.arrays import BoolArray, FloatArray
 from explainrelu.certificate import Exactness
-from explainrelu.errors import ArgumentError
+from explainrelu.errors import ArgumentError, InputTypeError
 from explainrelu.explanations.assembly import ExplainedRows, column_sums
 from explainrelu.explanations.baseline import baseline_numbers
 from explainrelu.explanations.limits import checked_limit
@@ -68,8 +69,8 @@ def attribution_sensitivity(
 
     Raises
     ------
-    ArgumentError
-        For a radius that is not above 0.
+    ArgumentError, InputTypeError
+        For a radius that is no number above 0.
     DataError
         Where the rows do not fit the model, or no numeric column varies.
 
@@ -92,6 +93,8 @@ def attribution_sensitivity(
     >>> attribution_sensitivity(network, [[-1.0], [1.0]], radius=0.5).largest_change.tolist()
     [0.0, 1.0]
     """
+    if isinstance(radius, bool) or not isinstance(radius, Real):
+        raise InputTypeError(f"radius must be a number above 0, got {radius!r}.")
     if not (np.isfinite(radius) and radius > 0):
         raise ArgumentError(f"radius must be a number above 0, got {radius!r}.")
     most = checked_limit("max_regions", max_regions)

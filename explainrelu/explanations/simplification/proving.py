@@ -6,7 +6,7 @@ from time import monotonic
 import numpy as np
 import pandas as pd
 
-from explainrelu.arrays import FloatArray
+from explainrelu.arrays import FloatArray, IntArray
 from explainrelu.certificate import Certificate, Check, Exactness, Status
 from explainrelu.explanations.simplification.cells import CellSolver
 from explainrelu.explanations.simplification.deviation import Deviations, Farthest, Scope
@@ -68,6 +68,7 @@ def certificate_of(
     drawn = solver.rows.sample(_DRAWN, rng)
     leaf = solver.grown.tree.place(drawn)
     away = np.abs(solver.differences(drawn, leaf)) - whole.bound[leaf]
+    away -= solver.tolerances.rounding * _term_sizes(solver, drawn, leaf)
     scale = np.maximum(solver.spread, np.nan_to_num(whole.bound[leaf]))
     worst = np.nanmax(away / np.where(scale > 0, scale, 1.0), initial=-np.inf)
     return Certificate(
@@ -90,6 +91,13 @@ def certificate_of(
             ),
         )
     )
+
+
+def _term_sizes(solver: CellSolver, points: FloatArray, leaf: IntArray) -> FloatArray:
+    """The size of the terms that network and rules sum at each point: (n_points, n_scores)."""
+    own = solver.network.term_sizes(points) @ np.abs(solver.view.matrix).T
+    formulas = np.einsum("nkd,nd->nk", np.abs(solver.grown.weight[leaf]), np.abs(points))
+    return np.asarray(own + formulas + np.abs(solver.grown.bias[leaf]))
 
 
 def _deviation_check(where: str, deviations: Deviations) -> Check:
