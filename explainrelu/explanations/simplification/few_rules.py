@@ -137,13 +137,16 @@ class FewRules:
 
         Columns ``rule output n_rows share conditions n_conditions formula score_min score_max
         deviation_visited bound_visited visited_is deviation_domain bound_domain domain_is scale
-        unit exactness``: the largest deviation from the network over the regions data visit, and over
-        the whole domain as far as it was attained and as it is bounded.
+        unit exactness``: the largest deviation from the network over the regions data visit, and
+        over the whole domain, as far as it was attained and as it is bounded.
         """
         return rules_frame(list(self), self.visited, self.whole)
 
     def coefficients(self) -> pd.DataFrame:
-        """One row a rule, output and input: ``rule output feature level coefficient unit scale``."""
+        """One row a rule, output and input.
+
+        Columns ``rule output feature level coefficient unit scale``.
+        """
         return coefficients_frame(list(self))
 
     def conditions(self) -> pd.DataFrame:
