@@ -93,10 +93,7 @@ def attribution_sensitivity(
     >>> attribution_sensitivity(network, [[-1.0], [1.0]], radius=0.5).largest_change.tolist()
     [0.0, 1.0]
     """
-    if isinstance(radius, bool) or not isinstance(radius, Real):
-        raise InputTypeError(f"radius must be a number above 0, got {radius!r}.")
-    if not (np.isfinite(radius) and radius > 0):
-        raise ArgumentError(f"radius must be a number above 0, got {radius!r}.")
+    radius = _checked_radius(radius)
     most = checked_limit("max_regions", max_regions)
     network = import_model(model, X, tolerances=tolerances)
     schema, view = network.schema, network.outputs.view(output)
@@ -117,6 +114,14 @@ def attribution_sensitivity(
     floats = dict.fromkeys(("largest_change", "score_change", "relative_change"), "float64")
     texts = dict.fromkeys(("output", "feature", "scale", "unit", "exactness"), "str")
     return pd.DataFrame(records, columns=names).astype(dtypes | floats | texts)
+
+
+def _checked_radius(radius: Any) -> float:
+    if isinstance(radius, bool) or not isinstance(radius, Real):
+        raise InputTypeError(f"radius must be a number above 0, got {radius!r}.")
+    if not 0.0 < float(radius) < np.inf:
+        raise ArgumentError(f"radius must be a number above 0, got {radius!r}.")
+    return float(radius)
 
 
 def _spread(schema: InputSchema, numbers: FloatArray) -> FloatArray:
