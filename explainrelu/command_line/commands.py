@@ -35,6 +35,8 @@ from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
 
 __all__ = ["compare", "convert_model", "explain_row", "rank", "rules", "write_report"]
 
+_BACKGROUND_ROWS = 100  # drawn, where none are named, for attributions that are means over them
+
 
 def write_report(
     inputs: Inputs,
@@ -151,7 +153,7 @@ def rank(inputs: Inputs, console: Console, path: Path | None, *, by: str) -> boo
 
 
 def explain_row(
-    inputs: Inputs, console: Console, path: Path | None, *, row: int, method: str
+    inputs: Inputs, console: Console, path: Path | None, *, row: int, method: str, seed: int
 ) -> bool:
     """The attributions of one row, and how far each column can move alone."""
     write = None if path is None else table_writer(path)
@@ -163,7 +165,10 @@ def explain_row(
         )
     one = rows.iloc[[row]]
     background = rows if read.background is None else read.background
-    found = explain(network, one, method=method, background=background, output=score)
+    others = background
+    if method != "local_linear" and read.background is None and len(rows) > _BACKGROUND_ROWS:
+        others = rows.sample(_BACKGROUND_ROWS, random_state=seed)
+    found = explain(network, one, method=method, background=others, output=score)
     points = [network.schema.encode(table) for table in (rows, background)]
     domain = Box.from_data(np.vstack(points))
     ranges = extract_rules(network, one, domain=domain, output=score).ranges()
@@ -180,7 +185,14 @@ def explain_row(
 
 
 def compare(
-    inputs: Inputs, console: Console, folder: Path | None, *, method: str, rows: int, seed: int
+    inputs: Inputs,
+    console: Console,
+    folder: Path | None,
+    *,
+    method: str,
+    ours: str,
+    rows: int,
+    seed: int,
 ) -> bool:
     """Our attributions beside SHAP's."""
     if folder is not None:
@@ -195,6 +207,7 @@ def compare(
             background=read.background,
             method=method,
             max_rows=rows,
+            ours=ours,
             output=inputs.score,
             random_state=seed,
         )

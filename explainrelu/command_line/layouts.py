@@ -66,13 +66,13 @@ def table_text(header: Sequence[str], rows: Sequence[Sequence[str]], align: str)
     return "\n".join(f"  {form.format(*line)}".rstrip() for line in lines)
 
 
-def folded(text: str, hang: int = 4) -> str:
+def folded(text: str, hang: int = 4, width: int = _WIDTH) -> str:
     """The text with lines beyond the width broken; an indented line goes on at column ``hang``."""
     lines = []
     for line in text.splitlines():
         indent = " " * hang if line.startswith(" ") else ""
         lines += textwrap.wrap(
-            line, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+            line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
         ) or [""]
     return "\n".join(lines)
 
