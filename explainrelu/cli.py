@@ -279,6 +279,10 @@ def rank(console: "Console", *, path: Path | None, by: str, **options: Any) -> b
         "background. shapley: by what each column adds on average, over all orders. The last two "
         "take 100 rows of DATA for their background unless --background names another.",
     ),
+    option(
+        "Result", "--sampled", is_flag=True,
+        help="Estimate shapley from random orders; above 20 columns there is no other way.",
+    ),
     _SEED,
     _TABLE,
     examples="""
@@ -286,13 +290,12 @@ def rank(console: "Console", *, path: Path | None, by: str, **options: Any) -> b
         explainrelu explain model.skops patients.csv --target diagnosis --row 17 --method shapley
     """,
 )  # fmt: skip
-def explain(
-    console: "Console", *, path: Path | None, row: int, method: str, seed: int, **options: Any
-) -> bool:
+def explain(console: "Console", *, path: Path | None, row: int, **options: Any) -> bool:
     """Explain one row: what each column adds, and how far it can move."""
     from explainrelu.command_line.commands import explain_row
 
-    return explain_row(_reads(options), console, path, row=row, method=method, seed=seed)
+    chosen = {name: options[name] for name in ("method", "sampled", "seed")}
+    return explain_row(_reads(options), console, path, row=row, **chosen)
 
 
 @_command(

@@ -33,6 +33,7 @@ from tests.cli_page import PAGE, page
 COMMANDS = (
     *("demo", "inspect", "report", "convert", "rules", "rank", "explain", "compare"),
     *("regions", "map", "compress", "equal"),
+    *("counterfactual", "monotone", "robustness", "verify", "diff", "fairness", "coverage"),
 )
 IRIS = ("iris.skops", "iris.csv", "--target", "species")
 LOANS = ("loans.skops", "loans.parquet", "--target", "repaid")

@@ -35,6 +35,7 @@ _SPOKEN = {
     "increase_only": "--increase-only",
     "decrease_only": "--decrease-only",
     "immutable": "--immutable",
+    "scale": "--scale",
     "total_CFs": "--total",
     "time_limit": "--time-limit",
     "margin": "--margin",
@@ -191,7 +192,9 @@ def _text(found: CounterfactualResult, tables: dict[str, pd.DataFrame], query: I
 
 def _headline(outcome: "pd.Series[Any]", *, several: bool) -> str:
     number = f" ({outcome['cf']})" if several else ""
-    title = f"Row {outcome['row']}{number} to {outcome['desired']}: {_SAID[outcome['status']]}"
+    title = (
+        f"Row {outcome['row']}{number}, to reach {outcome['desired']}: {_SAID[outcome['status']]}"
+    )
     distance, bound = float(outcome["distance"]), float(outcome["bound"])
     if np.isfinite(distance):
         title += f"; {outcome['norm']} distance {number_text(distance)}"
@@ -215,7 +218,7 @@ def _changes(changes: pd.DataFrame, reasons: pd.DataFrame) -> str:
             _fit(line["from"], 14),
             _fit(line["to"], 14),
             "" if np.isnan(line["change"]) else signed_text(line["change"]),
-            f"{share[line['feature']]:.0%}" if line["feature"] in share else "",
+            f"{share[line['feature']] + 1e-9:.0%}" if line["feature"] in share else "",
         ]
         for _, line in changes.iloc[order].iterrows()
     ]

@@ -10,7 +10,7 @@ from explainrelu.audits.model_difference import ModelDifference, compare_models
 from explainrelu.certificate import Status
 from explainrelu.command_line.console import Console, records
 from explainrelu.command_line.inputs import Inputs, loaded
-from explainrelu.command_line.layouts import folded, signed_text, table_text
+from explainrelu.command_line.layouts import folded, signed_text, table_text, value_text
 from explainrelu.command_line.options import between, passes, spoken
 from explainrelu.command_line.table_files import table_writer
 from explainrelu.errors import ArgumentError
@@ -177,5 +177,5 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _witness_text(witness: pd.DataFrame) -> str:
-    values = ", ".join(f"{name} {value}" for name, value in witness.iloc[0].items())
+    values = ", ".join(f"{name} {value_text(value)}" for name, value in witness.iloc[0].items())
     return folded(f"Where they differ most, of all rows in the box: {values}", width=80)

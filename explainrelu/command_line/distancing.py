@@ -65,6 +65,11 @@ def row_distances(
         raise ArgumentError("--min-share needs the sizes that it is about: --radius, or --error.")
     if min_share is not None and not 0 <= min_share <= 1:
         raise ArgumentError(f"--min-share must be from 0 to 1, got {min_share}.")
+    if error and (norm != "linf" or scale or features or max_distance is not None):
+        raise ArgumentError(
+            "--error says which columns move and how far, got --norm, --scale, --feature or "
+            "--max-distance besides. Leave them out."
+        )
     if n_jobs == 0:
         raise ArgumentError("--jobs takes a number of searches side by side, got 0.")
     write = None if path is None else table_writer(path)
@@ -92,12 +97,11 @@ def row_distances(
     table = found.to_frame().assign(row=chosen)
     status = _verdict(shares, min_share)
     console.note(read.note)
-    if write is None:
-        console.say(_text(found, table, sizes))
-    if len(shares):
-        console.say(("" if write else "\n") + _shares_text(shares, sizes))
+    blocks = [] if write is not None else _distances_text(found, table, sizes)
+    blocks += [_shares_text(shares, sizes)] if len(shares) else []
     if status is not None:
-        console.say(f"\nAt least {percent(min_share or 0.0)} of the rows certified: {status}")
+        blocks.append(f"At least {percent(min_share or 0.0)} of the rows certified: {status}")
+    console.say("\n\n".join(blocks)) if blocks else None
     if write is not None:
         write(table)
         console.note(f"Wrote {len(table)} rows to {path}.")
@@ -152,7 +156,9 @@ def _witnesses(found: Robustness, chosen: IntArray) -> pd.DataFrame:
 # Text.
 
 
-def _text(found: Robustness, table: pd.DataFrame, sizes: dict[str, float] | None) -> str:
+def _distances_text(
+    found: Robustness, table: pd.DataFrame, sizes: dict[str, float] | None
+) -> list[str]:
     unit = "in raw units"
     if sizes is not None:
         unit = "in sizes of the errors"
@@ -166,21 +172,22 @@ def _text(found: Robustness, table: pd.DataFrame, sizes: dict[str, float] | None
     )  # fmt: skip
     counts = table["status"].value_counts()
     told = ", ".join(f"{n} {name}" for name, n in counts.items())
-    return "\n\n".join(
-        [
-            folded(title, width=80),
-            _summary_text(found.summary),
-            folded(f"Rows: {told}.", width=80),
-            f"Nearest to the boundary\n{_nearest_text(table)}",
-        ]
-    )
+    counted = folded(f"Rows: {told}.", width=80)
+    if found.beyond.all():
+        return [counted]
+    return [
+        folded(title, width=80),
+        _summary_text(found.summary),
+        counted,
+        f"Nearest to the boundary\n{_nearest_text(table)}",
+    ]
 
 
 def _summary_text(summary: pd.DataFrame) -> str:
     names = {0.0: "nearest row", 0.5: "median", 1.0: "farthest row"}
     rows = [
         [
-            names.get(line["quantile"], f"{percent(line['quantile'])} of the rows"),
+            names.get(line["quantile"], f"{line['quantile']:.0%} of the rows"),
             _distance(line["lower"]),
             _distance(line["upper"]),
         ]
@@ -209,11 +216,13 @@ def _shares_text(shares: pd.DataFrame, sizes: dict[str, float] | None) -> str:
         [number_text(line["radius"]), *(percent(line[name]) for name in shares.columns[1:])]
         for _, line in shares.iterrows()
     ]
+    first = "length"
     title = "Shares of the rows whose class no step of that length, or some step, changes"
     if sizes is not None:
         told = ", ".join(f"{name} by {number_text(size)}" for name, size in sizes.items())
+        first = "times"
         title = f"Shares of the rows whose class no error, or some error, changes: {told}"
-    table = table_text(["length", "certified", "changeable", "undecided"], rows, ">>>>")
+    table = table_text([first, "certified", "changeable", "undecided"], rows, ">>>>")
     return f"{folded(title, width=80)}\n{table}"
 
 

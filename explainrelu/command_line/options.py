@@ -108,6 +108,7 @@ def spoken(**options: str) -> Iterator[None]:
     except ExplainReluError as error:
         text = str(error)
         for name, shown in options.items():
+            text = re.sub(rf"\b{name}=(?=[\w'\[{{(])", f"{shown} ", text)
             text = re.sub(rf"\b{name}\b=?", shown, text)
         raise type(error)(text) from error
 

@@ -37,6 +37,11 @@ _SAID = {
     Status.FAILS: "FAILS: some rows change their class with {names} alone.",
     Status.UNDECIDED: "Undecided whether a row changes its class with {names} alone.",
 }
+_RATES = {
+    "selection_rate": "chosen",
+    "true_positive_rate": "true positive",
+    "false_positive_rate": "false positive",
+}
 _SHOWN = 5
 
 
@@ -200,8 +205,8 @@ def _rates(feature: Any, groups: pd.DataFrame) -> str:
     ]
     gaps = groups.drop_duplicates("metric").set_index("metric")["difference"]
     rows.append(["(largest gap)", "", *(_rate(gaps[metric]) for metric in metrics)])
-    header = ["group", "rows", *(metric.replace("_", " ") for metric in metrics)]
-    return f"Rates by {feature}\n{table_text(header, rows, '<>' + '>' * len(metrics))}"
+    header = ["group", "rows", *(_RATES.get(metric, metric) for metric in metrics)]
+    return f"Rates by {feature}\n{table_text(header, rows, '<>' + '>' * len(metrics), 20)}"
 
 
 def _rate(value: float) -> str:
@@ -221,7 +226,9 @@ def _carriers(carriers: pd.DataFrame) -> str:
         for _, line in carriers.head(_SHOWN).iterrows()
     ]
     header = ["groups of", "column", "role", "tells group", "of score", "of gap"]
-    return f"What carries group differences into the score\n{table_text(header, rows, '<<<>>>')}"
+    return (
+        f"What carries group differences into the score\n{table_text(header, rows, '<<<>>>', 20)}"
+    )
 
 
 def _regions(regions: pd.DataFrame) -> str:
@@ -237,4 +244,4 @@ def _regions(regions: pd.DataFrame) -> str:
         for _, line in regions.iterrows()
     ]
     header = ["groups of", "group", "rows", "regions", "alone there", "rows there"]
-    return f"Linear regions of each group\n{table_text(header, rows, '<<>>>>')}"
+    return f"Linear regions of each group\n{table_text(header, rows, '<<>>>>', 20)}"

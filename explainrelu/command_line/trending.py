@@ -5,21 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from explainrelu.audits.monotonicity import monotonicity
 from explainrelu.audits.trend.trends import Direction, Monotonicity, Trend
 from explainrelu.certificate import Status
 from explainrelu.command_line.console import Console, records
 from explainrelu.command_line.inputs import Inputs, loaded
-from explainrelu.command_line.layouts import folded, table_text
+from explainrelu.command_line.layouts import folded, score_text, table_text, value_text
 from explainrelu.command_line.mapping import levels_of
 from explainrelu.command_line.options import pairs, passes, spoken
 from explainrelu.command_line.table_files import table_writer
 from explainrelu.errors import ArgumentError
 from explainrelu.geometry.box import Box
-from explainrelu.network.column import ColumnKind, level_text
+from explainrelu.network.column import ColumnKind
 from explainrelu.network.formula import number_text
+from explainrelu.network.network import ReluNetwork
 from explainrelu.network.schema import InputSchema
 
 __all__ = ["monotone"]
@@ -72,10 +72,10 @@ def monotone(
         )
     console.note(read.note)
     if write is None:
-        console.say(_text(found, schema))
+        console.say(_text(found, schema, _scores(read.network, inputs)))
     else:
         write(found.to_frame())
-        console.say("\n".join(_verdicts(found)))
+        console.say("\n".join(_verdicts(found, _scores(read.network, inputs))))
         console.note(f"Wrote {len(found)} rows to {path}.")
     holds = all(passes(t.status, strict=strict) for t in found.trends if t.expected)
     console.data(
@@ -116,13 +116,21 @@ def _witness(found: Monotonicity, trend: Trend) -> dict[str, Any]:
 # Text.
 
 
-def _text(found: Monotonicity, schema: InputSchema) -> str:
+def _scores(network: ReluNetwork, inputs: Inputs) -> dict[str, str]:
+    """What each score is, by its name."""
+    view = network.outputs.view(inputs.score)
+    return {name: score_text(view, k) for k, name in enumerate(view.names)}
+
+
+def _text(found: Monotonicity, schema: InputSchema, scores: dict[str, str]) -> str:
     blocks = []
     for output in dict.fromkeys(t.output for t in found.trends):
         trends = [t for t in found.trends if t.output == output]
-        blocks.append(f"As one column grows, {output}\n{_table(trends)}")
-    blocks += [_pair(t, schema) for t in found.trends if t.expected and t.witness is not None]
-    blocks += ["\n".join(lines)] if (lines := _verdicts(found)) else []
+        blocks.append(f"As one column grows, the {scores[output]}\n{_table(trends)}")
+    blocks += [
+        _pair(t, schema, scores) for t in found.trends if t.expected and t.witness is not None
+    ]
+    blocks += ["\n".join(lines)] if (lines := _verdicts(found, scores)) else []
     reasons = dict.fromkeys(
         f"{t.feature}: undecided, {t.reason}"
         for t in found.trends
@@ -137,9 +145,11 @@ def _table(trends: Sequence[Trend]) -> str:
         [
             t.feature,
             str(t.direction),
-            _slope(t.slope_lower),
-            _slope(t.slope_upper),
-            "" if t.direction is Direction.NOT_APPLICABLE else f"{t.n_violating_rows}",
+            *(
+                ("", "", "")
+                if t.direction is Direction.NOT_APPLICABLE
+                else (_slope(t.slope_lower), _slope(t.slope_upper), str(t.n_violating_rows))
+            ),
         ]
         for t in trends
     ]
@@ -150,10 +160,10 @@ def _slope(value: float) -> str:
     return number_text(value) if np.isfinite(value) else ""
 
 
-def _verdicts(found: Monotonicity) -> list[str]:
+def _verdicts(found: Monotonicity, scores: dict[str, str]) -> list[str]:
     return [
         folded(
-            f"Expected {t.output} {t.expected} in {t.feature}: {_VERDICTS[t.status]}"
+            f"Expected {scores[t.output]} {t.expected} in {t.feature}: {_VERDICTS[t.status]}"
             + (f", by {t.proof}" if t.proof and t.status is not Status.FAILS else ""),
             width=80,
         )
@@ -162,24 +172,21 @@ def _verdicts(found: Monotonicity) -> list[str]:
     ]
 
 
-def _pair(trend: Trend, schema: InputSchema) -> str:
+def _pair(trend: Trend, schema: InputSchema, scores: dict[str, str]) -> str:
     """Two rows that go against what was expected, in a sentence."""
     pair = trend.witness
     if pair is None:
         return ""
     rows = schema.decode(pair.points)
-    ends = [_shown(value) for value in rows[trend.feature]]
-    scores = [f"{score:.6g}" for score in pair.scores]
+    ends = [value_text(value) for value in rows[trend.feature]]
+    raw = [f"{score:.6g}" for score in pair.scores]
     others = ", ".join(
-        f"{name} {_shown(value)}" for name, value in rows.iloc[0].items() if name != trend.feature
+        f"{name} {value_text(value)}"
+        for name, value in rows.iloc[0].items()
+        if name != trend.feature
     )
     text = (
-        f"{trend.feature} from {ends[0]} to {ends[1]} takes {trend.output} from {scores[0]} to "
-        f"{scores[1]}"
+        f"{trend.feature} from {ends[0]} to {ends[1]} takes the {scores[trend.output]} from "
+        f"{raw[0]} to {raw[1]}"
     )
     return folded(f"{text}, at {others}." if others else f"{text}.", width=80)
-
-
-def _shown(value: Any) -> str:
-    is_number = isinstance(value, (float, np.floating)) and not pd.isna(value)
-    return number_text(float(value), digits=6) if is_number else level_text(value)

@@ -1,6 +1,7 @@
 """The command that proves or refutes a property of the scores."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import and_
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from explainrelu.audits.properties import PropertyResult, PropertyStatus, verify_property
-from explainrelu.audits.verification.constraints import OutputConstraints
+from explainrelu.audits.verification.constraints import LinearConstraint, OutputConstraints
 from explainrelu.audits.verification.vnnlib import read_vnnlib
 from explainrelu.certificate import Status
 from explainrelu.command_line.console import Console, records
@@ -95,7 +96,7 @@ def verify(
             )
             if found[-1].status is PropertyStatus.VIOLATED:
                 break
-    return _told(network, found, len(parts), console, path, write, note, strict=strict)
+    return _told(network, parts, found, console, path, write, note, strict=strict)
 
 
 def _check_call(inputs: Inputs, vnnlib: Path | None, *, asked: bool, placed: bool) -> None:
@@ -199,8 +200,8 @@ def _known(option: str, name: str, outputs: OutputSchema) -> str:
 
 def _told(
     network: ReluNetwork,
+    parts: Sequence[Part],
     found: Sequence[PropertyResult],
-    n_parts: int,
     console: Console,
     path: Path | None,
     write: Callable[[pd.DataFrame], None] | None,
@@ -211,7 +212,7 @@ def _told(
     status = _whole([result.status for result in found])
     table = pd.concat([result.to_frame() for result in found], ignore_index=True)
     console.note(note) if note else None
-    console.say(_text(network, found, n_parts, status))
+    console.say(_text(network, parts, found, status))
     if write is not None:
         write(table)
         console.note(f"\nWrote {len(table)} rows to {path}.")
@@ -244,29 +245,68 @@ def _whole(states: Sequence[PropertyStatus]) -> PropertyStatus:
 
 
 def _text(
-    network: ReluNetwork, found: Sequence[PropertyResult], n_parts: int, status: PropertyStatus
+    network: ReluNetwork,
+    parts: Sequence[Part],
+    found: Sequence[PropertyResult],
+    status: PropertyStatus,
 ) -> str:
     seconds = sum(result.seconds for result in found)
     decisive = [r for r in found if r.status is status]
     how = ", ".join(dict.fromkeys(r.decided_by for r in decisive if r.decided_by))
     lines = [_SAID[status], f"  {f'by {how}, ' if how else ''}in {seconds:.1f} s"]
     lines += [f"  {reason}" for reason in dict.fromkeys(r.reason for r in decisive if r.reason)]
-    if n_parts > 1:
-        lines.append(f"  {len(found)} of the file's {n_parts} parts were looked at")
-    blocks = [folded("\n".join(lines), width=80), *_alternatives_text(found)]
+    if len(parts) > 1:
+        lines.append(f"  {len(found)} of the file's {len(parts)} parts were looked at")
+    blocks = [folded("\n".join(lines), width=80), _alternatives_text(network, parts, found)]
     last = found[-1]
     if status is PropertyStatus.VIOLATED and last.witness is not None:
         blocks.append(_witness_text(network, last))
     return "\n\n".join(blocks)
 
 
-def _alternatives_text(found: Sequence[PropertyResult]) -> list[str]:
+def _alternatives_text(
+    network: ReluNetwork, parts: Sequence[Part], found: Sequence[PropertyResult]
+) -> str:
     """What would violate the property, and how far the scores keep from it."""
-    lines = ["Violated where one of these holds; the excess is how far scores miss it at least:"]
-    for result in found:
-        for text, (lower, upper) in zip(result.alternatives, result.bounds, strict=True):
-            lines.append(f"  {text}: excess at least {lower:.6g}, at most {upper:.6g}")
-    return [folded("\n".join(lines), width=80)]
+    lines = []
+    for (_, constraints), result in zip(parts, found, strict=False):  # those looked at
+        for alternative, bounds in zip(constraints.alternatives, result.bounds, strict=True):
+            said = " and ".join(_words(each, network.outputs.names) for each in alternative)
+            lines += [f"  {said}", f"    {_missed(*bounds)}"]
+    title = "Violated where" if len(lines) == 2 else "Violated where one of these holds"
+    return folded("\n".join([title, *lines]), width=80, hang=6)
+
+
+def _missed(lower: float, upper: float) -> str:
+    """How near the scores come to an alternative, proven and seen."""
+    if upper <= 0:
+        return f"met at a row, with {-upper:.6g} to spare; nowhere more than {-lower:.6g}"
+    nearest = f"the nearest row misses it by {upper:.6g}" if np.isfinite(upper) else ""
+    if lower > 0:
+        return f"nowhere: missed by at least {lower:.6g}" + (f"; {nearest}" if nearest else "")
+    return f"open: met with at most {-lower:.6g} to spare" + (f"; {nearest}" if nearest else "")
+
+
+def _words(constraint: LinearConstraint, names: Sequence[str]) -> str:
+    """A constraint as a person would write it.
+
+    Examples
+    --------
+    >>> _words(LinearConstraint(((0, -1.0),), -20.0, strict=True), ["risk"])
+    'risk > 20'
+    >>> _words(LinearConstraint(((0, 1.0), (1, -1.0)), 0.0), ["a", "b"])
+    'a <= b'
+    """
+    terms = [(n if isinstance(n, str) else names[int(n)], c) for n, c in constraint.terms]
+    sign = "<" if constraint.strict else "<="
+    first, size = terms[0]
+    if constraint.bound == 0 and sorted(c for _, c in terms) == [-1.0, 1.0]:
+        second = terms[1][0]
+        return f"{first} {sign if size > 0 else sign.replace('<', '>')} {second}"
+    if len(terms) == 1 and size in (1.0, -1.0):
+        turned = sign if size > 0 else sign.replace("<", ">")
+        return f"{first} {turned} {size * constraint.bound:.12g}"
+    return str(replace(constraint, terms=tuple(terms)))
 
 
 def _witness_text(network: ReluNetwork, result: PropertyResult) -> str:
