@@ -80,6 +80,10 @@ def counterfactual(
     """The nearest change of some rows; True unless one of them is proven to have none."""
     if desired is not None and bounds is not None:
         raise ArgumentError("Either --desired or --range must be given, got both.")
+    if inputs.outputs and bounds is None:
+        raise ArgumentError(
+            "--class says whose score --range is about; for a class write --desired."
+        )
     write = None if path is None else table_writer(path)
     read = loaded(inputs)
     with spoken(**_SPOKEN):

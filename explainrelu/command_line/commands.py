@@ -216,8 +216,9 @@ def _attributed(
     except ArgumentError as error:
         if method != "shapley":
             raise
-        advice = "Add --sampled for estimates."
-        raise ArgumentError(f"{str(error).partition(' Join columns by')[0]} {advice}") from error
+        text = str(error).partition(" Join columns by")[0]
+        text = text.replace("method='exact'", "--method shapley")
+        raise ArgumentError(f"{text} Add --sampled for estimates.") from error
 
 
 def compare(
