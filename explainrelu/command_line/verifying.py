@@ -280,11 +280,11 @@ def _alternatives_text(
 def _missed(lower: float, upper: float) -> str:
     """How near the scores come to an alternative, proven and seen."""
     if upper <= 0:
-        return f"met at a row, with {-upper:.6g} to spare; nowhere more than {-lower:.6g}"
-    nearest = f"the nearest row misses it by {upper:.6g}" if np.isfinite(upper) else ""
+        return f"met at a row with {-upper:.6g} to spare; nowhere with more than {-lower:.6g}"
+    seen = f"; by {upper:.6g} at the nearest row seen" if np.isfinite(upper) else ""
     if lower > 0:
-        return f"nowhere: missed by at least {lower:.6g}" + (f"; {nearest}" if nearest else "")
-    return f"open: met with at most {-lower:.6g} to spare" + (f"; {nearest}" if nearest else "")
+        return f"missed everywhere by at least {lower:.6g}{seen}"
+    return f"open: missed by at least {lower:.6g}{seen}"
 
 
 def _words(constraint: LinearConstraint, names: Sequence[str]) -> str:
