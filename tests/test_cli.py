@@ -34,6 +34,7 @@ from tests.cli_page import PAGE, page
 COMMANDS = (
     *("demo", "inspect", "report", "convert", "rules", "simplify", "rank", "explain", "compare"),
     *("regions", "map", "compress", "equal"),
+    *("counterfactual", "monotone", "robustness", "verify", "diff", "fairness", "coverage"),
 )
 IRIS = ("iris.skops", "iris.csv", "--target", "species")
 LOANS = ("loans.skops", "loans.parquet", "--target", "repaid")
