@@ -11,7 +11,7 @@ import pandas as pd
 from explainrelu.arrays import FloatArray, IntArray
 from explainrelu.certificate import Check, Exactness
 from explainrelu.errors import ArgumentError, DataError, InputTypeError
-from explainrelu.explanations.limits import checked_limit, checked_seed
+from explainrelu.explanations.limits import checked_count, checked_limit, checked_seed
 from explainrelu.explanations.simplification.candidates import (
     Candidates,
     axis_candidates,
@@ -231,9 +231,7 @@ class _Chosen:
 def _checked(
     max_rules: Any, max_error: Any, splits: Any, max_terms: Any, held_out: Any, seed: Any
 ) -> _Options:
-    most = checked_limit("max_rules", max_rules)
-    if most is None:
-        raise ArgumentError("max_rules must be a whole number of at least 1, got None.")
+    most = checked_count("max_rules", max_rules)
     if max_error is not None:
         if isinstance(max_error, bool) or not isinstance(max_error, Real):
             raise InputTypeError(f"max_error must be a number above 0, or None, got {max_error!r}.")
@@ -377,15 +375,17 @@ def _taken(losses: list[float], errors: list[float], options: _Options) -> tuple
     if options.max_error is not None:
         good = [i for i, error in enumerate(errors) if error <= options.max_error]
         if good:
-            text = f"{good[0] + 1} rules are the fewest tried with errors of at most "
+            text = "rules are" if good[0] else "rule is"
+            text = f"{good[0] + 1} {text} the fewest tried with errors of at most "
             return good[0], "reached", f"{text}{options.max_error:g} on the rows used."
         best = int(np.argmin(errors))
+        tried = f"{n_tried} rule{'s' if n_tried != 1 else ''}"
         return (
             best,
             "not reached",
             (
                 f"Errors of at most {options.max_error:g} on the rows used were not reached with "
-                f"{n_tried} rules; the least of the largest errors is {errors[best]:.4g}, with "
+                f"{tried}; the least of the largest errors is {errors[best]:.4g}, with "
                 f"{best + 1}."
             ),
         )

@@ -89,8 +89,9 @@ class FewRules:
 
     def __repr__(self) -> str:
         kind = str(self.whole.exactness)
+        rules = "rule" if len(self) == 1 else "rules"
         return (
-            f"FewRules({len(self)} rules of {', '.join(self.view.names)}, off by at most "
+            f"FewRules({len(self)} {rules} of {', '.join(self.view.names)}, off by at most "
             f"{self.whole.largest_bound:.4g} ({kind}))"
         )
 
