@@ -138,7 +138,8 @@ def counterfactuals(
 
     "Nearest" means: of all rows whose score lies beyond its bound by at least a small room, 1e-6
     times the size of the output weights by default, as much smaller as all scores are smaller
-    than 1, and larger for a model that computes in float32. Without it the nearest row would lie on the boundary itself, where rounding decides.
+    than 1, and larger for a model that computes in float32. Without it the nearest row would lie
+    on the boundary itself, where rounding decides.
     ``optimal`` is reported where distance and bound meet within 1e-6 of the distance. Exact up to
     the tolerances of a float64 solver.
 

@@ -50,7 +50,8 @@ def test_next_change_where_an_own_level_is_not_permitted() -> None:
         linear(-3.5), row(0, "pilot", "m"), permitted_range=permitted, total_CFs=3, norm="l0"
     )
     assert found.status == ("optimal",)
-    assert set(found.frame["grade"]) <= {"l", "h"} and set(found.frame["job"]) == {"y"}
+    assert set(found.frame["grade"]) <= {"l", "h"}
+    assert set(found.frame["job"]) == {"y"}
 
 
 def test_next_change_where_nothing_else_moves() -> None:
@@ -61,4 +62,5 @@ def test_next_change_where_nothing_else_moves() -> None:
 def test_without_time_the_gap_is_not_known() -> None:
     found = counterfactuals(linear(-99.0), row(0, "x", "l"), time_limit=1e-9)
     assert found.status == ("undecided",)
-    assert np.isinf(found.gap).all() and len(found.frame) == 0
+    assert np.isinf(found.gap).all()
+    assert found.frame.empty

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -129,6 +130,15 @@ def _one(
 
 def _given(column: Column, values: Any) -> Alternatives:
     """The values a person named."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)):
+        raise InputTypeError(
+            f"The values of protected column {column.name!r} must be a list, got {values!r}."
+        )
+    odd: list[Any] = [v for v in values if not isinstance(v, Real) or not np.isfinite(float(v))]
+    if column.kind is ColumnKind.NUMERIC and odd:
+        raise InputTypeError(
+            f"The values of {column.name!r}, which is numeric, must be numbers, got {odd[0]!r}."
+        )
     if column.kind is ColumnKind.NUMERIC and isinstance(values, tuple) and len(values) == 2:
         low, high = (float(value) for value in values)
         if not low < high:

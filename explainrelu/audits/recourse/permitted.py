@@ -84,9 +84,9 @@ class Permitted:
         if column.kind is ColumnKind.CATEGORICAL:
             named = [level in self.levels[column.name] for level in column.levels]
             return bool(own[named].any())
-        named = self.levels[column.name]  # of which the column may have fewer left
+        permitted = self.levels[column.name]  # of which the column may have fewer left
         pairs = zip(column.levels, column.codes, strict=True)
-        return float(own[0]) in [code for level, code in pairs if level in named]
+        return float(own[0]) in [code for level, code in pairs if level in permitted]
 
     def codes(self, column: Column, own: FloatArray, wishes: Actionability) -> list[float]:
         """The codes that an ordinal column may take from its own."""
