@@ -1,6 +1,6 @@
 """What a validator expects of a model, and how far an audit goes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Real
 from types import MappingProxyType
@@ -243,7 +243,7 @@ def _known(what: str, given: Any, names: set[str]) -> dict[str, Any]:
 def _columns(name: str, given: Any) -> tuple[Any, ...]:
     if given is None:
         return ()
-    if not isinstance(given, (Sequence, set, frozenset)):
+    if isinstance(given, bytes) or not isinstance(given, Iterable):
         raise InputTypeError(
             f"{name} must be a list of columns, or a mapping to their values, got {given!r}."
         )

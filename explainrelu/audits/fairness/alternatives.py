@@ -1,6 +1,6 @@
 """What a protected column can be changed to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -87,6 +87,8 @@ def alternatives_of(
     """
     if isinstance(protected, str):
         protected = (protected,)
+    if isinstance(protected, Iterable) and not isinstance(protected, Mapping):
+        protected = list(protected)
     if not isinstance(protected, (Mapping, Sequence)) or len(protected) == 0:
         raise InputTypeError(
             f"protected must name at least one raw column, got {protected!r}. Write "

@@ -1,6 +1,6 @@
 """The values that columns may take: what the caller permits, else what was seen in data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -175,7 +175,8 @@ def _vary(schema: InputSchema, features: Any, wishes: Actionability) -> frozense
                 f"[{features!r}]."
             )
         return frozenset(schema.names) - set(wishes.immutable)
-    if not isinstance(features, Sequence) or not len(features):
+    features = list(features) if isinstance(features, Iterable) else []
+    if not features:
         raise ArgumentError(
             f"features_to_vary must be 'all' or a list of columns, got {features!r}."
         )
