@@ -116,6 +116,12 @@ class Robustness:
         return np.asarray(~np.isfinite(self.upper) & (self.lower >= self.max_distance))
 
     @property
+    def changed(self) -> BoolArray:
+        """Rows whose class is another at the witness; not where it is only as good: (n_rows,)."""
+        other = (self.margins < 0) | ((self.margins == 0) & (self.rivals < self.own))
+        return np.asarray(np.isfinite(self.upper) & other)
+
+    @property
     def features(self) -> tuple[str, ...]:
         """The columns that move."""
         moved = np.unique(self.schema.input_columns[self.scale > 0])
@@ -145,9 +151,9 @@ class Robustness:
         if (asked < 0).any():
             raise ArgumentError(f"radii must not be negative, got {asked.min()}.")
         r = asked[:, None]
-        changeable = self.upper <= r
+        changeable = (self.upper <= r) & self.changed
         certified = (self.lower > r) | (self.beyond & (r <= self.max_distance))
-        certified &= ~changeable
+        certified &= ~(self.upper <= r)
         shares = certified.mean(axis=1), changeable.mean(axis=1)
         return pd.DataFrame(
             {

@@ -87,3 +87,20 @@ def test_property_of_an_unknown_score_is_refused_before_anything_runs() -> None:
     with pytest.raises(ArgumentError, match="nope"):
         audited(network, ROWS, expectations=wanted, progress=lambda *step: seen.append(step))
     assert not seen
+
+
+def test_columns_that_do_not_vary_are_held_and_the_others_measured() -> None:
+    rows = ROWS.copy()
+    rows[:, 1] = 0.0
+    rows[0, 1] = 1.0  # not among the rows that are drawn, most likely
+    found = audited(line(CLASSES), rows, limits={**LIMITS, "robustness_rows": 1})
+    assert found.robustness.features == ("x0", "x1")
+    found = audited(line(CLASSES), rows[1:], limits=LIMITS)
+    assert found.robustness.features == ("x0",)
+    assert found.slopes is not None
+
+
+def test_score_that_never_leaves_zero_fails_no_row() -> None:
+    network = ReluNetwork.from_weights([np.zeros((1, 2)), [[1.0]]], [[0.0], [0.0]], outputs=CLASSES)
+    wanted = {"measurement_errors": {"x0": 1.0}, "min_stable_share": 0.9}
+    assert "fail" not in statuses(network, wanted).values()
