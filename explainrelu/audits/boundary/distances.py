@@ -52,7 +52,8 @@ class Robustness:
     upper : (n_rows,)
         The length of the step to the witness; infinity where there is none.
     witnesses : (n_rows, n_inputs)
-        Encoded rows where the network itself sees another class lead, or as good as the own one;
+        Encoded rows where the network itself sees another class lead, or as good as the own one
+        (in float64: a model that computes in float32 may see either so near the boundary);
         the row itself where ``upper`` is infinite.
     rivals : (n_rows,)
         The class that leads at the witness besides the own one; -1 where there is none.
