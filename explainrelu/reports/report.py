@@ -20,16 +20,27 @@ from explainrelu.explanations.explanation import Explanation
 from explainrelu.explanations.limits import checked_limit, checked_seed
 from explainrelu.explanations.ranking import rank_features
 from explainrelu.explanations.rules import RuleSet, extract_rules
+from explainrelu.explanations.simplification.few_rules import FewRules
 from explainrelu.explanations.targets import target_frame
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
+from explainrelu.milp.solving import check_time_limit
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import Task
 from explainrelu.reports.facts import columns_frame, model_frame, provenance_frame
+from explainrelu.reports.few_rules import (
+    FEWEST_ROWS,
+    checked_few_rules,
+    few_rule_checks,
+    few_rule_tables,
+    few_rules_of,
+)
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.page.page import page
 from explainrelu.reports.performance import performance
+from explainrelu.reports.profile import profile_frame
 from explainrelu.reports.reduction import reduction_frame
+from explainrelu.reports.region_performance import region_performance
 from explainrelu.reports.summary import summary
 from explainrelu.reports.tables import TABLES, in_contract
 from explainrelu.reports.whole_box import box_checks, of_the_box, with_the_rest
@@ -47,6 +58,7 @@ STEPS = (
     "importing the model",
     "converting it to three layers",
     "reading the rules",
+    "fitting a few rules",
     "ranking the columns",
     "explaining the rows",
     "comparing with SHAP",
@@ -171,6 +183,7 @@ def report(
     domain: Box | None = None,
     background: Any = None,
     max_rules: int | None = 20,
+    few_rules: int | None = 6,
     max_rows: int | None = 200,
     max_explained: int | None = 10_000,
     output: str | Sequence[str] | None = None,
@@ -179,6 +192,7 @@ def report(
     shap: bool = True,
     created: datetime | None = None,
     random_state: int = 0,
+    time_limit: float | None = None,
     progress: Progress | None = None,
     tolerances: Tolerances = DEFAULT_TOLERANCES,
 ) -> Report:
@@ -192,7 +206,7 @@ def report(
     X : (n_samples, n_columns)
         Raw rows.
     y : (n_samples,) or (n_samples, n_outputs), optional
-        The target, for the table of performance.
+        The target, for the tables of performance: overall, and by region and few rule.
     domain
         A box, over the encoded inputs, all of whose regions are converted too: ``.whole`` is
         their three-layer network, the table ``regions`` lists them behind those of the rows, and
@@ -203,6 +217,9 @@ def report(
         of. By default SHAP takes at most 100 rows drawn from ``X``, the baseline all of ``X``.
     max_rules
         Rules are read for the most visited regions; None reads them for all.
+    few_rules
+        :func:`explainrelu.simplify` fits at most so many rules in place of the network; None leaves
+        them out. Of fewer than 20 rows there are none either.
     max_rows
         At most so many rows are compared with SHAP; None compares all.
     max_explained
@@ -217,9 +234,13 @@ def report(
         False leaves the comparison with SHAP out, which takes most of the time.
     created
         The date that is written down, UTC; now by default. With the same date the same call
-        gives the same files, byte for byte.
+        gives the same files, byte for byte, unless ``time_limit`` brings the clock in.
     random_state
         Seed of every draw of rows.
+    time_limit
+        Seconds for the proof of the few rules, also by search and mixed-integer programs. Such a
+        proof is tighter, and how far it comes in the time differs from run to run. By default it
+        is made without a clock, over the whole domain by bounds alone, and the same in every run.
     progress
         Is called with the number of steps done and the name of the next, of ``STEPS``.
 
@@ -234,8 +255,9 @@ def report(
     ModelError, DataError
         Where the model, the rows or the target cannot be taken in.
     ArgumentError, InputTypeError
-        For a limit below one, for an option of another type, and for a ``domain`` that is no box
-        of the model's inputs or is given with a model converted over another one.
+        For a limit below one, a time that is not positive, an option of another type, and for a
+        ``domain`` that is no box of the model's inputs or is given with a model converted over
+        another one.
 
     Notes
     -----
@@ -253,15 +275,19 @@ def report(
     max_rules = checked_limit("max_rules", max_rules)
     max_rows = checked_limit("max_rows", max_rows)
     max_explained = checked_limit("max_explained", max_explained)
+    few_rules = checked_few_rules(few_rules)
+    check_time_limit(time_limit)
     random_state = checked_seed(random_state)
     shared: dict[str, Any] = {"output": output, "tolerances": tolerances}
-    arguments = {
+    arguments: dict[str, object] = {
         "background": "drawn from the rows",
         "max_rules": max_rules,
+        "few_rules": few_rules,
         "max_rows": max_rows,
         "max_explained": max_explained,
         "shap": shap,
         "random_state": random_state,
+        "time_limit": time_limit,
         "output": output,
         "tolerances": "default" if tolerances == DEFAULT_TOLERANCES else tolerances,
     }
@@ -281,7 +307,20 @@ def report(
     rules = extract_rules(shallow, max_rules=max_rules, **shared)
     tables |= _rule_tables(rules)
     next(steps)
+    few = None
+    if few_rules is not None and len(frame) >= FEWEST_ROWS:
+        proof: dict[str, Any] = {"domain": _box(domain, whole), "time_limit": time_limit}
+        few = few_rules_of(network, frame, few_rules, random_state=random_state, **proof, **shared)
+        tables |= few_rule_tables(few)
+    elif few_rules is not None:
+        arguments["few_rules"] = f"{few_rules}, none fitted to fewer than {FEWEST_ROWS} rows"
+    if target is not None:
+        tables |= region_performance(network, frame, target, few, **shared)
+    next(steps)
     tables["ranking"] = rank_features(network, frame, **shared)
+    tables["coefficient_profile"] = profile_frame(
+        shallow.regions, network.schema.numbers(frame), rules.view
+    )
     next(steps)
     rows = _drawn(len(frame), max_explained, random_state)
     rest = frame if background is None else background
@@ -304,7 +343,8 @@ def report(
         explanation=explanation,
         rows=rows,
         comparison=comparison,
-        certificate=_joined(shallow, rules, explanation, whole),
+        few_rules=few,
+        certificate=_joined(shallow, rules, explanation, whole, few),
         tables=tables,
     )
     tables |= _other_tables(found, frame, target, arguments)
@@ -366,11 +406,18 @@ def _joined(
     rules: RuleSet,
     explanation: Explanation,
     whole: ThreeLayerNetwork | None,
+    few: FewRules | None,
 ) -> Certificate:
-    """The checks of the import, the rewrite, the rules, the attributions and the whole box."""
+    """The checks of the import, the rewrite, the rules, the attributions, box and few rules."""
     certificate = shallow.certificate.plus(rules.certificate.checks)
     certificate = certificate.plus(explanation.certificate.checks)
-    return certificate.plus(box_checks(whole))
+    certificate = certificate.plus(box_checks(whole))
+    return certificate.plus(few_rule_checks(None if few is None else few.certificate))
+
+
+def _box(domain: Box | None, whole: ThreeLayerNetwork | None) -> Box | None:
+    """The box that the few rules are proven over, None for the smallest around the rows."""
+    return whole.regions.domain if domain is None and whole is not None else domain
 
 
 def _other_tables(

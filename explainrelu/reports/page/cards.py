@@ -9,6 +9,7 @@ import pandas as pd
 from explainrelu.arrays import FloatArray
 from explainrelu.explanations.conditions import Condition, rounded_up
 from explainrelu.explanations.rule import Rule
+from explainrelu.explanations.simplification.few_rule import FewRule
 from explainrelu.geometry.box import Box
 from explainrelu.network.column import Column, ColumnKind, level_text
 from explainrelu.network.formula import readable_form, shown_name
@@ -20,7 +21,16 @@ from explainrelu.reports.numbers import count, counted, number, percent, plain, 
 from explainrelu.reports.page.charts import range_strip, step_bar
 from explainrelu.reports.tables import rows_of
 
-__all__ = ["cards", "coefficient_map", "score_name", "shown_unit", "worked_row"]
+__all__ = [
+    "cards",
+    "coefficient_map",
+    "condition_parts",
+    "formula_parts",
+    "leading_outputs",
+    "score_name",
+    "shown_unit",
+    "worked_row",
+]
 
 _CARDS = 5
 _CONDITIONS, _CONDITION_TERMS = 5, 4
@@ -37,7 +47,7 @@ def cards(findings: Findings) -> list[dict[str, Any]]:
 
 
 def _card(findings: Findings, rule: Rule, position: int) -> dict[str, Any]:
-    outputs = _leading_outputs(findings, rule.example)[:_FORMULAS]
+    outputs = leading_outputs(findings, rule.example)[:_FORMULAS]
     shown = rule.conditions[:_CONDITIONS]
     return {
         "number": position,
@@ -45,16 +55,19 @@ def _card(findings: Findings, rule: Rule, position: int) -> dict[str, Any]:
         "n_rows": counted(rule.n_rows, "row"),
         "share": percent(rule.share),
         "example": count(int(np.flatnonzero(findings.shallow.regions.rows == position - 1)[0])),
-        "conditions": [_condition(rule, condition) for condition in shown],
+        "conditions": [
+            condition_parts(condition, rule.region.network.schema, rule.domain, rule.example)
+            for condition in shown
+        ],
         "more_conditions": len(rule.conditions) - len(shown),
-        "formulas": [_formula(findings, rule, k) for k in outputs],
+        "formulas": [formula_parts(findings, rule, k) for k in outputs],
         "more_formulas": len(rule.view) - len(outputs),
         "ranges": _ranges(findings, rule, outputs[0]),
         "thin": not rule.full_dimensional,
     }
 
 
-def _leading_outputs(findings: Findings, point: FloatArray) -> list[int]:
+def leading_outputs(findings: Findings, point: FloatArray) -> list[int]:
     """Outputs by their score at a point where the largest one wins, else in their order."""
     view, network = findings.view, findings.network
     if network.outputs.task not in (Task.MULTICLASS, Task.MULTILABEL):
@@ -63,19 +76,14 @@ def _leading_outputs(findings: Findings, point: FloatArray) -> list[int]:
     return [int(k) for k in np.argsort(-scores, kind="stable")]
 
 
-def _condition(rule: Rule, condition: Condition) -> dict[str, Any]:
+def condition_parts(
+    condition: Condition, schema: InputSchema, domain: Box, example: FloatArray
+) -> dict[str, Any]:
+    """One condition, its terms and its bound apart, the smaller terms held at an example row."""
     if condition.relation in ("=", "in"):
         name, _, levels = condition.text.partition(f" {condition.relation} ")
         return {"level": True, "name": name, "relation": condition.relation, "levels": levels}
-    schema = rule.region.network.schema
-    found = read(
-        condition.weight,
-        0.0,
-        schema,
-        rule.domain,
-        at=rule.example,
-        max_terms=_CONDITION_TERMS,
-    )
+    found = read(condition.weight, 0.0, schema, domain, at=example, max_terms=_CONDITION_TERMS)
     unit = ""
     if len(found.terms) == 1 and found.terms[0].name in schema.names:
         unit = shown_unit(schema.column(found.terms[0].name))
@@ -89,7 +97,8 @@ def _condition(rule: Rule, condition: Condition) -> dict[str, Any]:
     }
 
 
-def _formula(findings: Findings, rule: Rule, k: int) -> dict[str, Any]:
+def formula_parts(findings: Findings, rule: Rule | FewRule, k: int) -> dict[str, Any]:
+    """The formula of one score by its largest terms, and the range of its values."""
     weight, bias = rule.affine_map.weight[k], float(rule.affine_map.bias[k])
     found = rule.reading(k, max_terms=_FORMULA_TERMS)
     low, high = rule.score_range[k]
@@ -215,7 +224,7 @@ def _map(findings: Findings) -> _Map:
     weights, heads = [], []
     for r in range(min(_MAP_RULES, len(rules))):
         rule = rules[r]
-        k = _leading_outputs(findings, rule.example)[0]
+        k = leading_outputs(findings, rule.example)[0]
         weights.append(readable_form(rule.affine_map.weight[k], 0.0, schema, domain)[0])
         output = rule.view.names[k] if len(rule.view) > 1 else ""
         heads.append({"number": str(r + 1), "output": output, "share": percent(rule.share)})
@@ -247,7 +256,7 @@ def worked_row(findings: Findings) -> dict[str, Any]:
     place = _typical_row(findings)
     e = findings.explanation
     point = findings.network.schema.encode(e.data.iloc[[place]])[0]
-    k = _leading_outputs(findings, point)[0]
+    k = leading_outputs(findings, point)[0]
     every = e.column_values
     values = every[place] if every.ndim == 2 else every[place, :, k]
     base, score = (a[place] if a.ndim == 1 else a[place, k] for a in (e.base_values, e.scores))

@@ -14,11 +14,14 @@ from explainrelu.reports.page.sections import (
     layers,
     model,
     performance_figures,
+    profiles,
     provenance,
     ranking,
     reduction,
     regions,
 )
+from explainrelu.reports.page.simplified import few_rules
+from explainrelu.reports.page.weakness import weakness
 from explainrelu.reports.statements import statements, verdict
 from explainrelu.reports.tables import TABLES
 
@@ -62,16 +65,24 @@ def _content(findings: Findings) -> dict[str, Any]:
         "reduction": reduction(findings),
         "performance": performance_figures(findings),
         "ranking": ranking(findings),
+        "profiles": profiles(findings),
         "cards": cards(findings),
         "n_rules": counted(len(findings.rules), "rule"),
         "map": coefficient_map(findings),
         "worked": worked_row(findings),
         "regions": regions(findings),
+        "few": few_rules(findings),
+        "weak": weakness(findings),
+        "timed": findings.few_rules is not None and _limit(findings) != "None",
         "agreement": agreement(findings),
         "provenance": provenance(findings),
         "tables": [name for name in TABLES if name in findings.tables],
         "version": _maker(findings),
     }
+
+
+def _limit(findings: Findings) -> str:
+    return findings.fact("argument time_limit", "provenance")
 
 
 def _maker(findings: Findings) -> str:
