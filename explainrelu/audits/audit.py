@@ -11,17 +11,6 @@ import explainrelu.audits.auditing.judging as judging
 from explainrelu.arrays import FloatArray, IntArray
 from explainrelu.audits.auditing.expectations import AuditLimits, Expectations
 from explainrelu.audits.auditing.findings import AuditFindings
-from explainrelu.audits.auditing.judging import (
-    on_coverage,
-    on_fairness,
-    on_import,
-    on_monotonicity,
-    on_performance,
-    on_properties,
-    on_recourse,
-    on_robustness,
-    on_rules,
-)
 from explainrelu.audits.auditing.verdicts import AuditCheck
 from explainrelu.audits.counterfactuals import counterfactuals
 from explainrelu.audits.coverage import coverage
@@ -179,15 +168,15 @@ class _Audit:
             self._progress(len(AUDIT_STEPS), "done")
         expected = self._expected
         checks: tuple[AuditCheck, ...] = (
-            *on_import(self._network.certificate),
-            *on_performance(expected, diagnostics, self._constant()),
-            *on_monotonicity(expected, trends),
-            *on_robustness(expected, robust),
-            *on_fairness(expected, fair),
-            *on_recourse(expected, recourse),
-            *on_rules(expected, rules),
-            *on_properties(properties),
-            *on_coverage(expected, covered),
+            *judging.on_import(self._network.certificate),
+            *judging.on_performance(expected, diagnostics, self._constant()),
+            *judging.on_monotonicity(expected, trends),
+            *judging.on_robustness(expected, robust),
+            *judging.on_fairness(expected, fair),
+            *judging.on_recourse(expected, recourse),
+            *judging.on_rules(expected, rules),
+            *judging.on_properties(properties),
+            *judging.on_coverage(expected, covered),
         )
         return AuditFindings(
             network=self._network,

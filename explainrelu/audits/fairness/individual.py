@@ -212,8 +212,8 @@ def _decides(network: ReluNetwork) -> bool:
 
 def _reads(network: ReluNetwork, protected: tuple[Alternatives, ...]) -> bool:
     """Whether some unit of the first layer weighs the values of a protected column differently."""
-    maps = (*network.layers, network.output)
-    weight, inputs = dense(maps[0].weight), network.schema.groups
+    first = network.layers[0].weight if network.layers else network.output.weight
+    weight, inputs = dense(first), network.schema.groups
     for each in protected:
         part = weight[:, list(inputs[each.column.name])]
         if each.column.kind is ColumnKind.CATEGORICAL:
