@@ -26,6 +26,7 @@ from explainrelu.explanations.simplify import simplify
 from explainrelu.explanations.targets import class_codes, target_frame
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
+from explainrelu.network.column import ColumnKind
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import Task
 from explainrelu.regions.observed import check_domain
@@ -231,9 +232,11 @@ class _Audit:
 
     def _robust(self, rows: IntArray) -> Any:
         errors = self._expected.measurement_errors
-        if not self._decides or not (errors or self._moves):
+        if not self._decides or not (errors or self._spreads):
             return None
-        options: dict[str, Any] = {"errors": dict(errors)} if errors else {"scale": "std"}
+        options: dict[str, Any] = {"errors": dict(errors)}
+        if not errors:
+            options = {"scale": self._spreads, "features": list(self._spreads)}
         each = max(0.1, self._limits.time_limit / max(1, rows.size))
         return robustness(
             self._network,
@@ -245,19 +248,25 @@ class _Audit:
         )
 
     @property
-    def _moves(self) -> bool:
-        """Whether some numeric column varies among the rows."""
-        numbers = self._frame.select_dtypes("number")
-        return bool(len(numbers.columns) and (numbers.std(ddof=0) > 0).all())
+    def _spreads(self) -> dict[str, float]:
+        """The standard deviation of each numeric column that varies among all rows."""
+        schema, starts = self._network.schema, self._network.schema.starts
+        spread = self._points.std(axis=0)
+        return {
+            column.name: float(spread[start])
+            for column, start in zip(schema.columns, starts[:-1], strict=True)
+            if column.kind is ColumnKind.NUMERIC and spread[start] > 0
+        }
 
     def _slopes(self) -> Any:
-        if self._network.n_neurons > _MOST_NEURONS_FOR_SLOPES or not self._moves:
+        if self._network.n_neurons > _MOST_NEURONS_FOR_SLOPES or not self._spreads:
             return None
         return lipschitz(
             self._network,
             self._domain,
             X=self._frame,
-            scale="std",
+            scale=self._spreads,
+            features=list(self._spreads),
             max_regions=self._limits.max_regions,
             **self._shared,
         )

@@ -33,6 +33,7 @@ __all__ = [
 _COLUMNS = {"accuracy": "accuracy", "auc": "local_auc", "log_loss": "local_log_loss",
             "r2": "local_r2", "mse": "local_mse"}  # fmt: skip
 _SMALLER_IS_BETTER = ("log_loss", "mse")
+_NO_CLASSES = "the model does not decide between classes"
 _OF_PROPERTY = {
     PropertyStatus.HOLDS: AuditStatus.PASS,
     PropertyStatus.VIOLATED: AuditStatus.FAIL,
@@ -73,9 +74,12 @@ def on_performance(
     if name:
         words = "the most frequent class" if name == "accuracy" else "the mean of the target"
         status = AuditStatus.PASS if own > constant else AuditStatus.FAIL
+        told = f"on the {found.n_rows} rows audited"
+        if constant == 1.0:
+            status, told = AuditStatus.NOT_APPLICABLE, f"{told}, which are all of one class"
         yield AuditCheck(
             "performance", f"better than always answering {words}", status, own,
-            f"above {constant:.4g}", "exact", f"on the {found.n_rows} rows audited",
+            f"above {constant:.4g}", "exact", told,
         )  # fmt: skip
     for metric, threshold in expected.performance.items():
         value, column = _first(overall, (_COLUMNS[metric],))
@@ -116,13 +120,16 @@ def on_monotonicity(expected: Expectations, found: Monotonicity | None) -> Itera
 
 def on_robustness(expected: Expectations, found: Robustness | None) -> Iterator[AuditCheck]:
     """How many rows keep their class under measurement errors."""
-    if found is None or not expected.measurement_errors:
+    if not expected.measurement_errors:
+        return
+    name = "class unchanged by measurement errors"
+    if found is None:
+        yield AuditCheck.not_applicable("robustness", name, _NO_CLASSES)
         return
     lower, upper = found.unchanged_share
     sizes = ", ".join(f"{name} ±{size:g}" for name, size in expected.measurement_errors.items())
     told = f"{len(found)} rows, errors of {sizes}; proven for {lower:.1%}, at most {upper:.1%}"
     least = expected.min_stable_share
-    name = "class unchanged by measurement errors"
     if least is None:
         yield AuditCheck.not_applicable("robustness", name, f"no share was expected; {told}")
     else:
@@ -131,14 +138,17 @@ def on_robustness(expected: Expectations, found: Robustness | None) -> Iterator[
 
 def on_fairness(expected: Expectations, found: Fairness | None) -> Iterator[AuditCheck]:
     """Protected columns alone, and rates of groups."""
-    if found is None:
-        return
-    if found.individual is not None and found.individual.decides:
+    if found is not None and found.individual is not None and found.individual.decides:
         yield from _on_flips(expected, found)
+    elif expected.max_flip_share is not None:
+        yield AuditCheck.not_applicable(
+            "fairness", "no class changes with protected columns alone", _NO_CLASSES
+        )
     wanted = [("difference", expected.group_difference), ("ratio", expected.group_ratio)]
     for kind, thresholds in wanted:
         for rate, threshold in thresholds.items():
-            yield from _on_rate(found.groups, kind, rate, threshold, found.notes)
+            groups, notes = (pd.DataFrame(), ()) if found is None else (found.groups, found.notes)
+            yield from _on_rate(groups, kind, rate, threshold, notes)
 
 
 def _on_flips(expected: Expectations, found: Fairness) -> Iterator[AuditCheck]:
@@ -173,7 +183,7 @@ def _on_rate(
     for feature, block in rows.groupby("feature", sort=False):
         value = float(block[kind].iloc[0])
         told = ", ".join(f"{r.group}: {r.value:.3f} of {r.n_rows} rows" for r in block.itertuples())
-        if np.isnan(value):
+        if np.isnan(value) or len(block) < 2:
             yield AuditCheck.not_applicable("fairness", f"{name} of {feature}", told)
             continue
         make = AuditCheck.at_most if kind == "difference" else AuditCheck.at_least
@@ -182,7 +192,11 @@ def _on_rate(
 
 def on_recourse(expected: Expectations, found: CounterfactualResult | None) -> Iterator[AuditCheck]:
     """How many refused rows can reach the favourable class."""
+    name = "refused rows that can reach the favourable class"
     if found is None:
+        if expected.min_recourse_share is not None:
+            told = "no row audited was refused, or the model does not decide between classes"
+            yield AuditCheck.not_applicable("recourse", name, told)
         return
     counts = {status: found.status.count(status) for status in CounterfactualStatus}
     n = len(found.status)
@@ -190,7 +204,6 @@ def on_recourse(expected: Expectations, found: CounterfactualResult | None) -> I
     open_ones = counts[CounterfactualStatus.UNDECIDED]
     told = f"{reached} of {n} refused rows can, {counts[CounterfactualStatus.INFEASIBLE]} cannot"
     told += f", {open_ones} undecided" if open_ones else ""
-    name = "refused rows that can reach the favourable class"
     if expected.min_recourse_share is None:
         yield AuditCheck.not_applicable("recourse", name, f"no share was expected; {told}")
         return
@@ -201,6 +214,9 @@ def on_recourse(expected: Expectations, found: CounterfactualResult | None) -> I
 def on_rules(expected: Expectations, found: FewRules | None) -> Iterator[AuditCheck]:
     """How much a few rules keep of the model."""
     if found is None:
+        if expected.min_rules_agreement is not None:
+            told = "too few rows to fit rules to and to hold some out"
+            yield AuditCheck.not_applicable("rules", "decisions that a few rules keep", told)
         return
     unused = found.quality[found.quality["rows"] != found.quality["rows"].iloc[0]]
     rows = unused if len(unused) else found.quality
