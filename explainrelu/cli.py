@@ -2,6 +2,7 @@
 
     explainrelu demo | inspect | report | audit | convert | rules | simplify | rank | explain
                 | compare | regions | map | compress | equal
+                | counterfactual | monotone | robustness | verify | diff | fairness | coverage
 
 Exit code 0 where all went well, 1 where a check does not hold, 2 for input that cannot be used
 (one line on stderr says why), 3 for a defect of explainrelu itself.
@@ -99,6 +100,7 @@ _CLASS = option(
     "Result", "--class", "--output-name", "outputs", multiple=True, metavar="NAME",
     help="The class or output to explain, by default all. Given twice: the first minus the second.",
 )  # fmt: skip
+_OURS = click.Choice(["local_linear", "integrated_gradients", "shapley"])
 _MAX_RULES = _number("--max-rules", 20, "Write rules for the N regions with most rows.")
 _SHAP_ROWS = _number("--rows", 200, "Compare at most N rows with SHAP, drawn at random.")
 _SEED = _number("--seed", 0, "Seed of every random draw.", least=0)
@@ -351,21 +353,29 @@ def rank(console: "Console", *, path: Path | None, by: str, **options: Any) -> b
     ),
     _CLASS,
     option(
-        "Result", "--method", type=click.Choice(["local_linear"]), default="local_linear",
-        show_default=True, metavar="WAY",
+        "Result", "--method", type=_OURS, default="local_linear", show_default=True, metavar="WAY",
         help="How the score is shared out over the columns. local_linear: by the formula of the "
-        "row's own region.",
+        "row's own region. integrated_gradients: by the mean gradient on the way from the "
+        "background. shapley: by what each column adds on average, over all orders. The last two "
+        "take 100 rows of DATA for their background unless --background names another.",
     ),
+    option(
+        "Result", "--sampled", is_flag=True,
+        help="Estimate shapley from random orders; above 20 columns there is no other way.",
+    ),
+    _SEED,
     _TABLE,
-    examples="explainrelu explain model.skops patients.csv --target diagnosis --row 17",
+    examples="""
+        explainrelu explain model.skops patients.csv --target diagnosis --row 17
+        explainrelu explain model.skops patients.csv --target diagnosis --row 17 --method shapley
+    """,
 )  # fmt: skip
-def explain(
-    console: "Console", *, path: Path | None, row: int, method: str, **options: Any
-) -> bool:
+def explain(console: "Console", *, path: Path | None, row: int, **options: Any) -> bool:
     """Explain one row: what each column adds, and how far it can move."""
     from explainrelu.command_line.commands import explain_row
 
-    return explain_row(_reads(options), console, path, row=row, method=method)
+    chosen = {name: options[name] for name in ("method", "sampled", "seed")}
+    return explain_row(_reads(options), console, path, row=row, **chosen)
 
 
 @_command(
@@ -378,6 +388,11 @@ def explain(
         help="How SHAP computes. exact: all subsets of the columns. permutation: sampled. auto: "
         "exact up to 10 columns.",
     ),
+    option(
+        "Result", "--ours", type=_OURS, default="local_linear", show_default=True, metavar="WAY",
+        help="What SHAP is compared with: local_linear, integrated_gradients or shapley, as in "
+        "explainrelu explain.",
+    ),
     _SHAP_ROWS,
     _SEED,
     _folder(None, "Write the three tables to FOLDER as CSV instead of showing them."),
@@ -387,15 +402,13 @@ def compare(
     console: "Console",
     *,
     folder: Path | None,
-    method: str,
-    rows: int,
-    seed: int,
     **options: Any,
 ) -> bool:
     """Compare with SHAP: how far the two agree, and why they differ."""
     from explainrelu.command_line.commands import compare as run
 
-    return run(_reads(options), console, folder, method=method, rows=rows, seed=seed)
+    names = ("method", "ours", "rows", "seed")
+    return run(_reads(options), console, folder, **{name: options[name] for name in names})
 
 
 def _limit(name: str, kind: type, what: str) -> Callable[[Callable[..., Any]], Any]:
@@ -554,3 +567,369 @@ def equal(console: "Console", *, a: Path, b: Path, **options: Any) -> bool:
     names = ("fixed", "margin", "method", "exact", "time_limit", "seed")
     inputs = _reads({**options, "model": a})
     return run(inputs, b, console, options["path"], **{name: options[name] for name in names})
+
+
+# ---------------------------------------------------------------------------------------------
+# Audits, part by part.
+
+
+def _several(
+    heading: str, name: str, metavar: str, what: str, *, to: str = "", kind: type = str
+) -> Callable[[Callable[..., Any]], Any]:
+    """An option that may be given again and again."""
+    names = (name, to) if to else (name,)
+    return option(
+        heading, *names, type=kind, multiple=True, metavar=metavar, help=f"{what} Repeatable."
+    )
+
+
+def _seconds(default: float, what: str) -> Callable[[Callable[..., Any]], Any]:
+    return option(
+        "Search", "--time-limit", type=float, default=default, show_default=True,
+        metavar="SECONDS", help=what,
+    )  # fmt: skip
+
+
+def _tables(*names: str) -> Callable[[Callable[..., Any]], Any]:
+    return option(
+        "Output", "--table", type=click.Choice(names), default=names[0], show_default=True,
+        help="The table that -o writes; --json has them all.",
+    )  # fmt: skip
+
+
+_STRICT = option(
+    "Output", "--strict", is_flag=True, help="Exit code 1 also for what could not be decided."
+)
+_MARGIN = option(
+    "Search", "--margin", type=float, default=0.0, show_default=True, metavar="SHARE",
+    help="Widen the box around the rows by this share of each range, on both sides.",
+)  # fmt: skip
+_MOVED = _several("Result", "--feature", "COLUMN", "A column to look at, by default all.",
+                  to="features")  # fmt: skip
+
+
+@_command(
+    *_INPUTS,
+    _BACKGROUND,
+    _several("Result", "--row", "N", "A row to change, counted from 0.", kind=int),
+    _number("--rows", 5, "Without --row: the first N rows that are not as desired."),
+    option(
+        "Result", "--desired", metavar="CLASS",
+        help="The class to reach, by default any other than the row's own.",
+    ),
+    option(
+        "Result", "--range", "bounds", type=float, nargs=2, default=None, metavar="LO HI",
+        help="The raw score to reach instead: of a regression, or of --class.",
+    ),
+    option(
+        "Result", "--margin", type=float, default=0.0, show_default=True, metavar="SIZE",
+        help="The raw score must pass its bound by this.",
+    ),
+    _CLASS,
+    option(
+        "Result", "--norm", type=click.Choice(["l1", "l2", "l0", "linf"]), default="l1",
+        show_default=True,
+        help="What is least: the sum of the changes, their Euclidean length, how many columns "
+        "change, or the largest change.",
+    ),
+    _several(
+        "Result", "--scale", "HOW",
+        "What a change is divided by: mad (the column's median absolute deviation), or "
+        "COLUMN=SIZE. By default 1, so that a year weighs as much as a euro.",
+    ),
+    _several("Result", "--permit", "COLUMN=VALUES", "Where a column may go: LOW:HIGH, or a level."),
+    _several("Result", "--vary", "COLUMN", "Only these columns may change."),
+    _several("Result", "--immutable", "COLUMN", "A column that cannot change."),
+    _several("Result", "--increase-only", "COLUMN", "A column that can only grow."),
+    _several("Result", "--decrease-only", "COLUMN", "A column that can only shrink."),
+    _number("--total", 1, "So many for each row, each leaving another column alone."),
+    _seconds(60.0, "For each row; what is not proven by then is undecided."),
+    _SEED,
+    _TABLE,
+    _tables("rows", "outcomes", "changes", "reasons"),
+    _STRICT,
+    examples="""
+        explainrelu counterfactual loans.skops applicants.csv --target repaid --row 17 --scale mad
+        explainrelu counterfactual loans.skops applicants.csv --target repaid --desired yes \\
+          --immutable age --increase-only income --scale mad -o changes.csv
+    """,
+)  # fmt: skip
+def counterfactual(console: "Console", **options: Any) -> bool:
+    """Find the nearest change of a row that gives it another class or score.
+
+    Nearest is proven, and so is that there is none. Exit code 1 where a row has none.
+    """
+    from explainrelu.command_line.changing import counterfactual as run
+
+    names = (
+        "row", "rows", "desired", "bounds", "margin", "norm", "scale", "permit", "vary",
+        "immutable", "increase_only", "decrease_only", "total", "time_limit", "seed", "table",
+        "strict",
+    )  # fmt: skip
+    return run(_reads(options), console, options["path"], **{name: options[name] for name in names})
+
+
+@_command(
+    *_INPUTS,
+    _CLASS,
+    _MOVED,
+    _several(
+        "Result", "--expect", "COLUMN=WAY",
+        "What should be: COLUMN=increasing or COLUMN=decreasing; without --feature only these "
+        "columns are looked at.",
+    ),
+    _MARGIN,
+    _AT,
+    option(
+        "Search", "--max-regions", type=int, default=20_000, show_default=True, metavar="N",
+        help="Go through at most N linear regions.",
+    ),
+    _seconds(60.0, "What is not decided by then is undecided."),
+    _SEED,
+    _TABLE,
+    _STRICT,
+    examples="""
+        explainrelu monotone loans.skops applicants.csv --target repaid
+        explainrelu monotone loans.skops applicants.csv --target repaid --expect income=increasing
+    """,
+)  # fmt: skip
+def monotone(console: "Console", **options: Any) -> bool:
+    """Say whether the score only rises or only falls as a column grows.
+
+    Proven everywhere in the smallest box around the rows, or shown wrong by two rows. Exit code 1
+    where an expected direction fails.
+    """
+    from explainrelu.command_line.trending import monotone as run
+
+    names = (
+        "features", "expect", "fixed", "margin", "max_regions", "time_limit", "seed", "strict",
+    )  # fmt: skip
+    return run(_reads(options), console, options["path"], **{name: options[name] for name in names})
+
+
+@_command(
+    *_INPUTS,
+    _CLASS,
+    option(
+        "Result", "--threshold", type=float, default=None, metavar="SCORE",
+        help="The decision is whether the score lies above this; for a model without classes.",
+    ),
+    option(
+        "Result", "--norm", type=click.Choice(["linf", "l1", "l2"]), default="linf",
+        show_default=True,
+        help="A step's length: its largest part, the sum of its parts, or the Euclidean one.",
+    ),
+    _several(
+        "Result", "--scale", "HOW",
+        "What a step of 1 is: std or mad of the column, or COLUMN=SIZE. By default a raw unit.",
+    ),
+    _several(
+        "Result", "--error", "COLUMN=SIZE",
+        "A measurement error: exactly the columns named move, each by at most its size.",
+    ),
+    _several("Result", "--feature", "COLUMN", "A column that moves, by default every numeric one.",
+             to="features"),
+    option(
+        "Result", "--radius", "radii", type=float, multiple=True, metavar="LENGTH",
+        help="Tell the share of rows that no step of this length changes. Repeatable.",
+    ),
+    option(
+        "Result", "--min-share", type=float, default=None, metavar="SHARE",
+        help="Exit code 1 where fewer rows withstand the errors, or the largest --radius.",
+    ),
+    _number("--rows", 100, "Look at N rows, drawn at random."),
+    option(
+        "Search", "--max-distance", type=float, default=None, metavar="LENGTH",
+        help="Look no farther; by default across the ranges of all columns.",
+    ),
+    _seconds(5.0, "For each row; its bounds hold as they are when it ends."),
+    option(
+        "Search", "--jobs", "n_jobs", type=int, default=1, show_default=True, metavar="N",
+        help="Rows searched side by side.",
+    ),
+    _SEED,
+    _TABLE,
+    _STRICT,
+    examples="""
+        explainrelu robustness model.skops patients.csv --target diagnosis --scale std
+        explainrelu robustness model.skops patients.csv --target diagnosis --error age=1 \\
+          --min-share 0.95
+    """,
+)  # fmt: skip
+def robustness(console: "Console", **options: Any) -> bool:
+    """Measure how far each row is from where its class changes.
+
+    Between a proven lower bound and a step that was seen to change it. Exit code 1 where fewer
+    rows than --min-share are certified.
+    """
+    from explainrelu.command_line.distancing import row_distances
+
+    names = (
+        "norm", "scale", "error", "features", "radii", "min_share", "threshold", "max_distance",
+        "rows", "time_limit", "n_jobs", "seed", "strict",
+    )  # fmt: skip
+    return row_distances(
+        _reads(options), console, options["path"], **{name: options[name] for name in names}
+    )
+
+
+@_command(
+    _INPUTS[0],
+    click.argument("data", type=_PATH, required=False),
+    *_INPUTS[2:],
+    option(
+        "Result", "--vnnlib", type=_PATH, metavar="FILE",
+        help="A VNN-LIB file (version 1), which says where and what; without DATA.",
+    ),
+    _several("Result", "--at-most", "NAME=SCORE",
+             "A raw score is nowhere above this; of a single score the number alone."),
+    _several("Result", "--at-least", "NAME=SCORE", "A raw score is nowhere below this."),
+    _several("Result", "--largest", "NAME", "A score is everywhere the largest."),
+    _several("Result", "--not-largest", "NAME", "A score is nowhere the largest."),
+    _several("Result", "--smallest", "NAME", "A score is everywhere the smallest."),
+    _several("Result", "--not-smallest", "NAME", "A score is nowhere the smallest."),
+    _MARGIN,
+    _AT,
+    option(
+        "Search", "--method", type=click.Choice(["auto", "boxes", "regions", "milp"]),
+        default="auto", show_default=True,
+        help="boxes: the domain in parts. regions: its linear regions. milp: mixed-integer "
+        "programs. auto: what suits.",
+    ),
+    _limit("--max-regions", int, "Stop after N linear regions."),
+    _seconds(60.0, "What is not decided by then is undecided."),
+    _SEED,
+    _TABLE,
+    _STRICT,
+    examples="""
+        explainrelu verify acasxu.onnx --vnnlib property_3.vnnlib
+        explainrelu verify model.skops patients.csv --target diagnosis --at age=40 --at-most 2.5
+    """,
+)  # fmt: skip
+def verify(console: "Console", **options: Any) -> bool:
+    """Prove that raw scores keep to some bounds everywhere in a box, or show a row.
+
+    The box is the smallest around the rows of DATA, or that of a VNN-LIB file, of which every
+    point counts. Exit code 1 where the property is violated.
+    """
+    from explainrelu.command_line.verifying import verify as run
+
+    names = (
+        "vnnlib", "at_most", "at_least", "largest", "not_largest", "smallest", "not_smallest",
+        "fixed", "margin", "method", "max_regions", "time_limit", "seed", "strict",
+    )  # fmt: skip
+    return run(_reads(options), console, options["path"], **{name: options[name] for name in names})
+
+
+@_command(
+    click.argument("champion", type=_PATH),
+    click.argument("challenger", type=_PATH),
+    *_INPUTS[1:],
+    option(
+        "Result", "--at-most", type=float, default=None, metavar="SIZE",
+        help="Exit code 1 where a raw score differs by more, anywhere in the box.",
+    ),
+    option(
+        "Result", "--max-changed", type=float, default=None, metavar="SHARE",
+        help="Exit code 1 where more of the rows change their class.",
+    ),
+    _MARGIN,
+    option(
+        "Search", "--max-regions", type=int, default=200, show_default=True, metavar="N",
+        help="Work out the ranges of the N joint regions with most rows.",
+    ),
+    _seconds(60.0, "For the search of the box; what is not proven by then is undecided."),
+    _SEED,
+    _TABLE,
+    _tables("regions", "rows", "summary"),
+    _STRICT,
+    examples="explainrelu diff old.skops new.skops patients.csv --target diagnosis "
+    "--max-changed 0.01",
+)  # fmt: skip
+def diff(console: "Console", *, champion: Path, challenger: Path, **options: Any) -> bool:
+    """Set a challenger beside the champion: where they differ, and how far at most.
+
+    Exit code 1 where they differ by more than --at-most or --max-changed allow.
+    """
+    from explainrelu.command_line.differing import diff as run
+
+    names = ("margin", "at_most", "max_changed", "max_regions", "time_limit", "seed", "table",
+             "strict")  # fmt: skip
+    inputs = _reads({**options, "model": champion})
+    chosen = {name: options[name] for name in names}
+    return run(inputs, challenger, console, options["path"], **chosen)
+
+
+@_command(
+    *_INPUTS,
+    _several(
+        "Result", "--protected", "COLUMN",
+        "A column of the model that must not change a class by itself; COLUMN=LOW:HIGH or "
+        "COLUMN=VALUE names what is compared.",
+    ),
+    _several(
+        "Result", "--sensitive", "COLUMN",
+        "A column of DATA whose groups are compared, also one that the model does not read. By "
+        "default those of --protected.",
+    ),
+    option(
+        "Result", "--favourable", metavar="CLASS",
+        help="The class whose rates are told, by default the last.",
+    ),
+    _seconds(60.0, "For each proof; what is not decided by then is undecided."),
+    _SEED,
+    _TABLE,
+    _tables("groups", "rows", "carriers", "regions"),
+    _STRICT,
+    examples="""
+        explainrelu fairness loans.skops applicants.csv --target repaid --protected sex
+        explainrelu fairness loans.skops applicants.csv --target repaid --sensitive district
+    """,
+)  # fmt: skip
+def fairness(console: "Console", **options: Any) -> bool:
+    """Say how a model treats groups, and whether protected columns alone change a class.
+
+    Proven everywhere in the smallest box around the rows, or shown by two rows. Exit code 1 where
+    a change of protected columns alone changes a class; rates of groups are told, not judged.
+    """
+    from explainrelu.command_line.treating import groups
+
+    names = ("protected", "sensitive", "favourable", "time_limit", "seed", "table", "strict")
+    return groups(
+        _reads(options), console, options["path"], **{name: options[name] for name in names}
+    )
+
+
+@_command(
+    _INPUTS[0],
+    click.argument("train", type=_PATH),
+    click.argument("new", type=_PATH),
+    *_INPUTS[2:],
+    option(
+        "Result", "--near", type=float, default=0.01, show_default=True, metavar="LENGTH",
+        help="A row nearer to the border of its region than this is counted, in standard "
+        "deviations.",
+    ),
+    option(
+        "Result", "--min-seen", type=float, default=None, metavar="SHARE",
+        help="Exit code 1 where fewer new rows lie in regions that training rows visit.",
+    ),
+    option(
+        "Result", "--max-outside", type=float, default=None, metavar="SHARE",
+        help="Exit code 1 where more new rows lie outside the training ranges.",
+    ),
+    _TABLE,
+    _tables("rows", "columns", "summary"),
+    examples="explainrelu coverage model.skops train.csv june.csv --target diagnosis "
+    "--max-outside 0.05",
+)  # fmt: skip
+def coverage(console: "Console", *, train: Path, new: Path, **options: Any) -> bool:
+    """Hold new rows against the training rows: regions never seen, ranges left, drift.
+
+    Exit code 1 where --min-seen or --max-outside is missed.
+    """
+    from explainrelu.command_line.covering import cover
+
+    names = ("near", "min_seen", "max_outside", "table")
+    inputs = _reads({**options, "data": train})
+    return cover(inputs, new, console, options["path"], **{n: options[n] for n in names})

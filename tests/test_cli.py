@@ -45,6 +45,7 @@ COMMANDS = (
         "compare",
     ),
     *("regions", "map", "compress", "equal"),
+    *("counterfactual", "monotone", "robustness", "verify", "diff", "fairness", "coverage"),
 )
 IRIS = ("iris.skops", "iris.csv", "--target", "species")
 LOANS = ("loans.skops", "loans.parquet", "--target", "repaid")

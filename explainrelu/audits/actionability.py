@@ -1,6 +1,6 @@
 """What a person can change about their row, and how."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from types import MappingProxyType
@@ -149,7 +149,7 @@ class Actionability:
 
 
 def _names(what: str, names: Any) -> tuple[str, ...]:
-    if isinstance(names, str) or not isinstance(names, (Sequence, set, frozenset)):
+    if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
         raise InputTypeError(f"{what} must be a list of columns, got {names!r}. Write [{names!r}].")
     return tuple(
         str(name) for name in (sorted(names) if isinstance(names, (set, frozenset)) else names)

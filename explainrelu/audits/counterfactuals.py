@@ -34,9 +34,11 @@ from explainrelu.audits.recourse.target import (
 from explainrelu.certificate import Certificate, Check, Exactness, Status
 from explainrelu.errors import ArgumentError, InputTypeError
 from explainrelu.explanations.limits import checked_limit, checked_seed
+from explainrelu.geometry.box import Box
 from explainrelu.importers.from_sklearn import is_sklearn_estimator
 from explainrelu.importers.import_model import import_model
 from explainrelu.milp.solving import check_time_limit
+from explainrelu.network.back_substitution import back_substituted_bounds
 from explainrelu.network.network import ReluNetwork
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
@@ -135,8 +137,9 @@ def counterfactuals(
     level.
 
     "Nearest" means: of all rows whose score lies beyond its bound by at least a small room, 1e-6
-    times the size of the output weights by default and larger for a model that computes in
-    float32. Without it the nearest row would lie on the boundary itself, where rounding decides.
+    times the size of the output weights by default, as much smaller as all scores are smaller
+    than 1, and larger for a model that computes in float32. Without it the nearest row would lie
+    on the boundary itself, where rounding decides.
     ``optimal`` is reported where distance and bound meet within 1e-6 of the distance. Exact up to
     the tolerances of a float64 solver.
 
@@ -180,20 +183,23 @@ def counterfactuals(
     )
     frame = network.schema.frame(query)
     raw = network.forward(points)
-    room = room_for(network, raw, tolerances.feasibility, _agreement(network, tolerances))
+    frames = [frame] if background is None else [frame, network.schema.frame(background)]
+    whole = whole_columns(network.schema, frames)
+    spaces = [
+        _moves(network, row, point, permitted, wishes, whole) for row, point in enumerate(points)
+    ]
+    room = room_for(
+        network, raw, _largest(network, spaces), tolerances.feasibility,
+        _agreement(network, tolerances),
+    )  # fmt: skip
     targets = _targets(
         network, raw, desired_class, desired_range, output, checked_margin(margin), room
     )
-    frames = [frame] if background is None else [frame, network.schema.frame(background)]
-    whole = whole_columns(network.schema, frames)
     question = Question(
         network, frame, distance, wishes, room, _some(known, points, rng_seed),
         _predict_of(model), tolerances,
     )  # fmt: skip
     answers = []
-    spaces = [
-        _moves(network, row, point, permitted, wishes, whole) for row, point in enumerate(points)
-    ]
     for row, moves in enumerate(spaces):
         rng = np.random.default_rng(rng_seed)
         answers.append(question.answer(row, moves, targets[row], total, _clock(time_limit), rng))
@@ -211,6 +217,18 @@ def _imported(
         schema = network.schema.with_ranges(network.schema.spread(numbers))
         network = replace(network, schema=schema)
     return network, network.schema.encode(query), numbers
+
+
+def _largest(network: ReluNetwork, spaces: Sequence[MoveSpace]) -> float:
+    """A bound of every score of every row that some row may become, 0 without rows."""
+    if not spaces:
+        return 0.0
+    box = Box(
+        np.min([moves.box.lower for moves in spaces], axis=0),
+        np.max([moves.box.upper for moves in spaces], axis=0),
+    )
+    found = back_substituted_bounds(network, box)
+    return float(np.abs([found.output_lower, found.output_upper]).max())
 
 
 def _agreement(network: ReluNetwork, tolerances: Tolerances) -> float:

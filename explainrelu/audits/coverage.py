@@ -7,6 +7,7 @@ its own formula in the row's region. No border is nearer, so the formula holds a
 """
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -110,8 +111,7 @@ def coverage(
     >>> found.per_row[["seen", "outside"]].values.tolist()
     [[True, False], [False, True]]
     """
-    if not near >= 0:
-        raise ArgumentError(f"near must be a number of at least 0, got {near!r}.")
+    _check_near(near)
     network = import_model(model, X_train, tolerances=tolerances)
     schema = network.schema
     train, new = schema.frame(X_train), schema.frame(X_new)
@@ -124,6 +124,11 @@ def coverage(
         columns=_columns(network, known, fresh),
         summary=_summary(per_row, own, near, len(known)),
     )
+
+
+def _check_near(near: Any) -> None:
+    if isinstance(near, bool) or not isinstance(near, Real) or not float(near) >= 0:
+        raise ArgumentError(f"near must be a number of at least 0, got {near!r}.")
 
 
 def _per_row(

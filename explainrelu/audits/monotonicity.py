@@ -75,10 +75,11 @@ def monotonicity(
     Notes
     -----
     In order of cost: bounds of the gradient over the box (sound); the signs of the coefficients
-    of every linear region (exact; regions thinner than the tolerances change no verdict, since
-    the score is continuous); a mixed-integer program of the gradient (up to the solver's
-    tolerances). Where the levels have more than 256 combinations the first two go over the
-    relaxed box, so that what they prove holds and what they find has to be shown at true levels.
+    of every linear region (exact; regions thinner than ``tolerances.inradius`` are not seen, and
+    the score can move against the direction in them by their width times their slope); a
+    mixed-integer program of the gradient (up to the solver's tolerances). Where the levels have
+    more than 256 combinations the first two go over the relaxed box, so that what they prove holds
+    and what they find has to be shown at true levels.
 
     Examples
     --------

@@ -1,6 +1,7 @@
 """How far each row is from where its class changes."""
 
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from time import monotonic
 from typing import Any
 
@@ -124,6 +125,7 @@ def robustness(
     if method not in _METHODS:
         raise ArgumentError(f"method must be one of {', '.join(_METHODS)}, got {method!r}.")
     check_time_limit(time_limit)
+    _check_jobs(n_jobs)
     if errors is not None:
         scale, features, max_distance = _of_errors(errors, norm, scale, features, max_distance)
     measure = checked_norm(norm)
@@ -137,6 +139,11 @@ def robustness(
     most = _most(around, schema, max_distance)
     found = _searched(around, most, method, time_limit, n_jobs, tolerances)
     return _record(around, schema, scales, most, found, tolerances)
+
+
+def _check_jobs(n_jobs: Any) -> None:
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
+        raise ArgumentError(f"n_jobs must be a whole number other than 0, or None, got {n_jobs!r}.")
 
 
 def _of_errors(errors: Any, norm: str, scale: Any, features: Any, most: Any) -> tuple[Any, ...]:

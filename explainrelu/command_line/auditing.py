@@ -60,18 +60,18 @@ def audit_model(
     console.note(read.note)
     console.say(found.summary())
     console.note(f"Wrote {len(files)} files to {folder}; open {folder / AUDIT_PAGE} first.")
-    console.data(_content(found, folder, files))
     bad = {AuditStatus.FAIL, AuditStatus.UNDECIDED} if strict else {AuditStatus.FAIL}
-    return found.status not in bad
+    holds = found.status not in bad
+    console.data(
+        {"folder": str(folder), "files": files, "status": str(found.status), "holds": holds}
+        | _content(found)
+    )
+    return holds
 
 
-def _content(found: Audit, folder: Path, files: list[str]) -> dict[str, Any]:
+def _content(found: Audit) -> dict[str, Any]:
     return {
-        "folder": str(folder),
-        "files": files,
-        "status": str(found.status),
         "checks": records(found.findings.to_frame()),
-        "holds": found.certificate.holds,
         "certificate": records(found.certificate.to_frame()),
     }
 

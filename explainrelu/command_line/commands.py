@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from explainrelu.certificate import Certificate
 from explainrelu.command_line.console import Console, records
@@ -24,9 +25,12 @@ from explainrelu.command_line.table_files import check_folder, needs_pyarrow, ta
 from explainrelu.errors import ArgumentError, OutputError
 from explainrelu.explanations.agreement.with_shap import compare_with_shap
 from explainrelu.explanations.explain import explain
+from explainrelu.explanations.explanation import Explanation
 from explainrelu.explanations.ranking import rank_features
 from explainrelu.explanations.rules import RuleSet, extract_rules
+from explainrelu.explanations.shapley import shapley_values
 from explainrelu.geometry.box import Box
+from explainrelu.network.network import ReluNetwork
 from explainrelu.reports.report import PAGE, STEPS, report
 from explainrelu.reports.writing import write_folder
 from explainrelu.rewrites.convert import convert
@@ -34,6 +38,8 @@ from explainrelu.rewrites.storage import save
 from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
 
 __all__ = ["compare", "convert_model", "explain_row", "rank", "rules", "write_report"]
+
+_BACKGROUND_ROWS = 100  # drawn, where none are named, for attributions that are means over them
 
 
 def write_report(
@@ -153,9 +159,18 @@ def rank(inputs: Inputs, console: Console, path: Path | None, *, by: str) -> boo
 
 
 def explain_row(
-    inputs: Inputs, console: Console, path: Path | None, *, row: int, method: str
+    inputs: Inputs,
+    console: Console,
+    path: Path | None,
+    *,
+    row: int,
+    method: str,
+    sampled: bool,
+    seed: int,
 ) -> bool:
     """The attributions of one row, and how far each column can move alone."""
+    if sampled and method != "shapley":
+        raise ArgumentError(f"--sampled goes with --method shapley, got --method {method}.")
     write = None if path is None else table_writer(path)
     read = loaded(inputs)
     network, rows, score = read.network, read.rows, inputs.score
@@ -165,7 +180,10 @@ def explain_row(
         )
     one = rows.iloc[[row]]
     background = rows if read.background is None else read.background
-    found = explain(network, one, method=method, background=background, output=score)
+    others = background
+    if method != "local_linear" and read.background is None and len(rows) > _BACKGROUND_ROWS:
+        others = rows.sample(_BACKGROUND_ROWS, random_state=seed)
+    found = _attributed(network, one, others, score, method=method, sampled=sampled, seed=seed)
     points = [network.schema.encode(table) for table in (rows, background)]
     domain = Box.from_data(np.vstack(points))
     ranges = extract_rules(network, one, domain=domain, output=score).ranges()
@@ -181,8 +199,39 @@ def explain_row(
     return console.holds(found.certificate)
 
 
+def _attributed(
+    network: ReluNetwork,
+    one: pd.DataFrame,
+    background: pd.DataFrame,
+    score: Any,
+    *,
+    method: str,
+    sampled: bool,
+    seed: int,
+) -> Explanation:
+    if sampled:
+        return shapley_values(
+            network, one, background=background, method="sampling", output=score, random_state=seed
+        )
+    try:
+        return explain(network, one, method=method, background=background, output=score)
+    except ArgumentError as error:
+        if method != "shapley":
+            raise
+        text = str(error).partition(" Join columns by")[0]
+        text = text.replace("method='exact'", "--method shapley")
+        raise ArgumentError(f"{text} Add --sampled for estimates.") from error
+
+
 def compare(
-    inputs: Inputs, console: Console, folder: Path | None, *, method: str, rows: int, seed: int
+    inputs: Inputs,
+    console: Console,
+    folder: Path | None,
+    *,
+    method: str,
+    ours: str,
+    rows: int,
+    seed: int,
 ) -> bool:
     """Our attributions beside SHAP's."""
     if folder is not None:
@@ -197,6 +246,7 @@ def compare(
             background=read.background,
             method=method,
             max_rows=rows,
+            ours=ours,
             output=inputs.score,
             random_state=seed,
         )

@@ -22,6 +22,10 @@ _ARGUMENTS = {
     "A": "A model, of the kinds of file that every command takes as MODEL.",
     "B": "The model to compare it with, of any of these kinds too.",
     "DATA": "Rows for the model (.csv or .parquet), columns named and ordered as in training.",
+    "CHAMPION": "The model in use, of the kinds of file that every command takes as MODEL.",
+    "CHALLENGER": "The model to compare it with, of the same columns and scores.",
+    "TRAIN": "The rows that the model was trained on (.csv or .parquet).",
+    "NEW": "The rows that it is used on; they may lack the target.",
 }
 
 

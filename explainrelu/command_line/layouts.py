@@ -11,6 +11,7 @@ import pandas as pd
 from explainrelu.certificate import Certificate, Status
 from explainrelu.explanations.agreement.with_shap import Comparison
 from explainrelu.explanations.explanation import Explanation
+from explainrelu.network.column import level_text
 from explainrelu.network.formula import number_text
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import Link, ScoreView, Task
@@ -28,6 +29,7 @@ __all__ = [
     "score_text",
     "signed_text",
     "table_text",
+    "value_text",
 ]
 
 _WIDTH = 100
@@ -41,7 +43,12 @@ _MEANING = {
 }
 
 
-def table_text(header: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str:
+def table_text(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    align: str,
+    longest: int = _LONGEST_CELL,
+) -> str:
     """Cells in columns two spaces apart, long ones shortened.
 
     Parameters
@@ -50,6 +57,8 @@ def table_text(header: Sequence[str], rows: Sequence[Sequence[str]], align: str)
         One heading a column; no line of headings where all are empty.
     align
         One sign a column: ``<`` for text, ``>`` for numbers.
+    longest
+        Characters that a cell may have.
 
     Examples
     --------
@@ -59,20 +68,21 @@ def table_text(header: Sequence[str], rows: Sequence[Sequence[str]], align: str)
       income    62%
     """
     lines = [
-        [_shortened(cell) for cell in line] for line in ((header, *rows) if any(header) else rows)
+        [_shortened(cell, longest) for cell in line]
+        for line in ((header, *rows) if any(header) else rows)
     ]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     form = "  ".join(f"{{:{side}{width}}}" for side, width in zip(align, widths, strict=True))
     return "\n".join(f"  {form.format(*line)}".rstrip() for line in lines)
 
 
-def folded(text: str, hang: int = 4) -> str:
+def folded(text: str, hang: int = 4, width: int = _WIDTH) -> str:
     """The text with lines beyond the width broken; an indented line goes on at column ``hang``."""
     lines = []
     for line in text.splitlines():
         indent = " " * hang if line.startswith(" ") else ""
         lines += textwrap.wrap(
-            line, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+            line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
         ) or [""]
     return "\n".join(lines)
 
@@ -86,6 +96,18 @@ def signed_text(value: float) -> str:
     ('+1.5', '-0.25', '0')
     """
     return f"+{number_text(value)}" if value > 0 else number_text(value)
+
+
+def value_text(value: Any) -> str:
+    """A value of a raw row: a number with six digits, a level as it is.
+
+    Examples
+    --------
+    >>> value_text(67.8029003942919), value_text("nurse"), value_text(True)
+    ('67.8029', 'nurse', 'True')
+    """
+    is_number = isinstance(value, (float, np.floating)) and not pd.isna(value)
+    return number_text(float(value), digits=6) if is_number else level_text(value)
 
 
 def score_text(view: ScoreView, k: int) -> str:
@@ -126,11 +148,11 @@ def link_text(network: ReluNetwork, view: ScoreView, k: int, raw: Any) -> str:
     return f"probability of {name} {percent(value)}"
 
 
-def _shortened(cell: str) -> str:
-    if len(cell) <= _LONGEST_CELL:
+def _shortened(cell: str, longest: int = _LONGEST_CELL) -> str:
+    if len(cell) <= longest:
         return cell
-    end = _LONGEST_CELL // 3
-    return f"{cell[: _LONGEST_CELL - 1 - end]}…{cell[-end:]}"
+    end = longest // 3
+    return f"{cell[: longest - 1 - end]}…{cell[-end:]}"
 
 
 # ---------------------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ class ExactIntegratedGradients:
         inputs: Any,
         baselines: Any = None,
         target: Any = None,
+        *,
         return_convergence_delta: bool = False,
     ) -> Any:
         """The integrated gradients of each input.

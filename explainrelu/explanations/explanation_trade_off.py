@@ -11,7 +11,7 @@ import pandas as pd
 
 from explainrelu.arrays import FloatArray, IntArray
 from explainrelu.errors import ArgumentError
-from explainrelu.explanations.limits import checked_limit, checked_seed
+from explainrelu.explanations.limits import checked_count, checked_seed
 from explainrelu.explanations.simplification.few_rules import FewRules
 from explainrelu.explanations.simplify import simplify
 from explainrelu.explanations.tabular_training import TabularTask, tabular_task
@@ -137,9 +137,7 @@ def explanation_trade_off(
     >>> found.frame.l1.tolist()
     [0.0, 0.01]
     """
-    most, seed = checked_limit("max_rules", max_rules), checked_seed(random_state)
-    if most is None:
-        raise ArgumentError("max_rules must be a whole number of at least 1, got None.")
+    most, seed = checked_count("max_rules", max_rules), checked_seed(random_state)
     widths = _widths(hidden_layers)
     pairs = list(product(_penalties("l1", l1), _penalties("stability", stability)))
     learned = tabular_task(X, y, task=task)

@@ -5,7 +5,7 @@ from typing import Any
 
 from explainrelu.errors import ArgumentError, InputTypeError
 
-__all__ = ["checked_limit", "checked_seed"]
+__all__ = ["checked_count", "checked_limit", "checked_seed"]
 
 _LARGEST_SEED = 2**32 - 2  # NumPy's older generator takes 32 bits, and shap's second run one more
 
@@ -35,6 +35,25 @@ def checked_limit(name: str, limit: Any) -> int | None:
         )
     if number < 1:
         raise ArgumentError(f"{name} must be a whole number of at least 1 or None, got {limit!r}.")
+    return number
+
+
+def checked_count(name: str, count: Any) -> int:
+    """A number of at least one, which cannot be left out.
+
+    Raises
+    ------
+    InputTypeError
+        For what is no whole number.
+    ArgumentError
+        For a number below one.
+    """
+    number = _whole(count)
+    wanted = f"{name} must be a whole number of at least 1, got {count!r}."
+    if number is None:
+        raise InputTypeError(wanted)
+    if number < 1:
+        raise ArgumentError(wanted)
     return number
 
 

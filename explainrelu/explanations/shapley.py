@@ -86,7 +86,8 @@ def shapley_values(
     ArgumentError
         For an unknown method, too few orders, groups that overlap or miss a column, or a row
         that differs from a background row in more than 20 players while the network is not
-        affine between the two; the text says what it would cost.
+        affine between the two, or so many rows that it would take days; the text says what it
+        would cost.
     ColumnsError, MissingValuesError, UnknownLevelError, DataError
         Where the rows or the background do not fit the model.
 

@@ -11,7 +11,7 @@ import pandas as pd
 from explainrelu.arrays import FloatArray, IntArray
 from explainrelu.certificate import Check, Exactness
 from explainrelu.errors import ArgumentError, DataError, InputTypeError
-from explainrelu.explanations.limits import checked_limit, checked_seed
+from explainrelu.explanations.limits import checked_count, checked_limit, checked_seed
 from explainrelu.explanations.simplification.candidates import (
     Candidates,
     axis_candidates,
@@ -50,6 +50,7 @@ _LEAST_ROWS, _ROWS_PER_INPUT, _MOST_ROWS = 4_000, 260, 20_000  # fitted to, with
 _SLOPES = 200  # rows whose slopes say along which directions splits are compared
 _WORTH = 1e-3  # loss, in variances of the score, below which a further rule is not worth having
 _ALIKE = 1e-4  # the same for two neighbouring leaves to become one
+_CONSTANT = 1e-3  # share of the size of a score that counts as spread, for what rounding does
 _SPLITS = ("network", "axis")
 _PROOFS = ("search", "bounds")
 
@@ -172,7 +173,9 @@ def simplify(
     chosen = _chosen(growing, network, view, decision, rows, options)
     grown, counts, examples = _ranked(chosen.grown, points)
     levels = RowSpace.of(network.schema, box)
-    solver = CellSolver(network, view, grown, levels, tolerances)
+    scores = network.forward(points) @ view.matrix.T
+    spread = np.ptp(scores, axis=0) + _CONSTANT * np.abs(scores).max(axis=0)
+    solver = CellSolver(network, view, grown, levels, spread, tolerances)
     if proof == "bounds":
         visited, whole = bounded_deviations(solver, points, rng)
     else:
@@ -228,9 +231,7 @@ class _Chosen:
 def _checked(
     max_rules: Any, max_error: Any, splits: Any, max_terms: Any, held_out: Any, seed: Any
 ) -> _Options:
-    most = checked_limit("max_rules", max_rules)
-    if most is None:
-        raise ArgumentError("max_rules must be a whole number of at least 1, got None.")
+    most = checked_count("max_rules", max_rules)
     if max_error is not None:
         if isinstance(max_error, bool) or not isinstance(max_error, Real):
             raise InputTypeError(f"max_error must be a number above 0, or None, got {max_error!r}.")
@@ -374,15 +375,17 @@ def _taken(losses: list[float], errors: list[float], options: _Options) -> tuple
     if options.max_error is not None:
         good = [i for i, error in enumerate(errors) if error <= options.max_error]
         if good:
-            text = f"{good[0] + 1} rules are the fewest tried with errors of at most "
+            text = "rules are" if good[0] else "rule is"
+            text = f"{good[0] + 1} {text} the fewest tried with errors of at most "
             return good[0], "reached", f"{text}{options.max_error:g} on the rows used."
         best = int(np.argmin(errors))
+        tried = f"{n_tried} rule{'s' if n_tried != 1 else ''}"
         return (
             best,
             "not reached",
             (
                 f"Errors of at most {options.max_error:g} on the rows used were not reached with "
-                f"{n_tried} rules; the least of the largest errors is {errors[best]:.4g}, with "
+                f"{tried}; the least of the largest errors is {errors[best]:.4g}, with "
                 f"{best + 1}."
             ),
         )

@@ -384,8 +384,9 @@ def test_regression_asks_for_a_range_of_its_score() -> None:
 
 def test_several_scores_ask_for_one_of_them() -> None:
     network = random_network(0, 2, 4, 2)
+    ranges = {"x0": (0, 1), "x1": (0, 1)}
     with pytest.raises(ArgumentError, match="output must name one of the scores"):
-        counterfactuals(network, [[0.0, 0.0]], desired_range=(0, 1))
+        counterfactuals(network, [[0.0, 0.0]], desired_range=(0, 1), permitted_range=ranges)
 
 
 @pytest.mark.slow

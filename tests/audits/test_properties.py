@@ -342,3 +342,15 @@ def test_published_verdicts_are_confirmed(name, property_, verdict):
     if found.witness is not None:
         [part] = OutputConstraints.violated_when(constraints).over(network.outputs)
         assert_replays(network, box, part, found)
+
+
+def test_program_that_ran_out_of_time_says_so() -> None:
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=(80, 10)), rng.normal(size=(80, 80)), rng.normal(size=(1, 80))]
+    network = ReluNetwork.from_weights(weights, [np.zeros(80), np.zeros(80), np.zeros(1)])
+    wanted = OutputConstraints.at_most(0, 2e4)
+    found = verify_property(
+        network, Box([-9.0] * 10, [9.0] * 10), wanted, method="milp", time_limit=1.0
+    )
+    assert str(found.status) == "undecided"
+    assert found.reason == "the time limit was reached"

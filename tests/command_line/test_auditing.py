@@ -93,7 +93,7 @@ def test_a_check_that_fails_is_exit_code_1_and_stands_in_the_json(
     result = run(folder, "--config", config(tmp_path, text), "-o", tmp_path / "out", "--json")
     assert result.exit_code == 1
     found = json.loads(result.stdout)
-    assert found["status"] == "fail"
+    assert (found["status"], found["holds"]) == ("fail", False)
     failed = [check["check"] for check in found["checks"] if check["status"] == "fail"]
     assert failed == ["score of yes increasing in late_payments"]
 

@@ -336,6 +336,22 @@ def test_too_many_players_are_refused_with_what_they_would_cost():
     assert shapley_values(network, X, method="sampling", n_permutations=2).certificate.holds
 
 
+def test_columns_beyond_what_a_float_can_count_are_refused_too():
+    network, X = random_network([1100, 2, 1]), rows_for(2, 1100)
+    with pytest.raises(ArgumentError, match="at most 20, got 1100"):
+        shapley_values(network, X)
+
+
+def test_days_of_walking_are_refused_before_they_begin(monkeypatch):
+    monkeypatch.setattr(exact, "MOST_HYBRIDS", 1e8)
+    network, X = random_network([20, 16, 1]), rows_for(20, 20)
+    with pytest.raises(ArgumentError, match=r"at most 1e\+08 hybrids .* 20 rows .*sampling"):
+        shapley_values(network, X)
+    # rows of which none bends on the way cost nothing, however many there are
+    flat = ReluNetwork.from_weights([np.ones((1, 20)), [[1.0]]], [[1e3], [0.0]])
+    assert shapley_values(flat, X).certificate.holds
+
+
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [

@@ -117,7 +117,7 @@ def test_a_program_bounds_what_cannot_be_listed():
 
 def test_visited_regions_deviate_by_no_more_than_the_domain():
     model, X, _ = models.breast_cancer()
-    rules = xr.simplify(model, X, max_rules=4)
+    rules = xr.simplify(model, X, max_rules=4, time_limit=60.0)
     known = ~np.isnan(rules.visited.bound)
     assert (rules.visited.value <= rules.whole.bound + 1e-9)[known].all()
     assert rules.visited.exact.all()
@@ -149,6 +149,29 @@ def test_predictions_are_the_formulas_and_every_row_has_one_rule():
         for p, x in zip(place, X.to_numpy(), strict=True)
     ]
     np.testing.assert_allclose(rules.predict(X), by_hand, atol=1e-9)
+
+
+def test_a_gap_is_told_from_none_whatever_the_unit_of_the_score():
+    model, X, _ = models.diabetes()
+    network = xr.import_model(model, X)
+    kept = [xr.simplify(network, X, max_rules=4, time_limit=1e-3)]
+    tiny = AffineMap(network.output.weight * 1e-10, network.output.bias * 1e-10)
+    network = ReluNetwork(network.layers, tiny, network.schema, network.outputs)
+    kept.append(xr.simplify(network, X, max_rules=4, time_limit=1e-3))
+    for rules in kept:
+        assert (rules.whole.bound > 1.5 * rules.whole.value).all()
+        assert set(rules.to_frame().domain_is) == {"bounded"}
+        assert str(rules.whole.exactness) == "bounded"
+
+
+def test_rounding_of_the_network_itself_is_no_deviation():
+    rng = np.random.default_rng(2)
+    weight = rng.normal(size=(4, 2))
+    network = ReluNetwork.from_weights(
+        [weight, rng.normal(size=(1, 4))], [-weight @ [1.7e9, 1.7e9], [0.0]]
+    )
+    rules = xr.simplify(network, 1.7e9 + rng.normal(size=(150, 2)), max_rules=3)
+    assert rules.certificate.holds
 
 
 def test_a_linear_network_is_one_rule_without_deviation():
@@ -269,7 +292,6 @@ def test_six_rules_keep_the_decisions_of_a_network_of_four_hundred_regions():
     ("options", "message"),
     [
         ({"max_rules": 0}, "max_rules must be a whole number of at least 1"),
-        ({"max_rules": None}, "max_rules must be a whole number of at least 1"),
         ({"max_error": 0.0}, "max_error must be a number above 0"),
         ({"max_error": -1.0}, "max_error must be a number above 0"),
         ({"splits": "curves"}, "splits must be one of network, axis"),
@@ -286,7 +308,10 @@ def test_options_that_are_not_offered_are_refused(options, message):
         xr.simplify(model, X, **options)
 
 
-@pytest.mark.parametrize("options", [{"max_error": "small"}, {"held_out": "some"}, {"domain": 3}])
+@pytest.mark.parametrize(
+    "options",
+    [{"max_error": "small"}, {"held_out": "some"}, {"domain": 3}, {"max_rules": None}],
+)
 def test_options_of_another_type_are_refused(options):
     model, X, _ = models.iris()
     with pytest.raises(xr.errors.InputTypeError, match="must be"):

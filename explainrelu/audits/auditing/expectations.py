@@ -1,6 +1,6 @@
 """What a validator expects of a model, and how far an audit goes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Real
 from types import MappingProxyType
@@ -101,9 +101,28 @@ class Expectations:
         if isinstance(self.protected, str):
             object.__setattr__(self, "protected", (self.protected,))
         elif not isinstance(self.protected, Mapping):
-            object.__setattr__(self, "protected", tuple(self.protected or ()))
+            object.__setattr__(self, "protected", _columns("protected", self.protected))
         for name in (each.name for each in fields(self) if each.name.startswith(("min_", "max_"))):
             _check_share(name, getattr(self, name))
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        """Raise for parts of the wrong kind, and for a share without what it is a share of."""
+        if self.actionability is not None and not isinstance(self.actionability, Actionability):
+            raise InputTypeError(
+                f"actionability must be an Actionability or a mapping, got {self.actionability!r}."
+            )
+        for share, needed in (
+            ("max_flip_share", "protected"), ("min_stable_share", "measurement_errors"),
+        ):  # fmt: skip
+            if getattr(self, share) is not None and not getattr(self, needed):
+                raise ArgumentError(
+                    f"{share} needs {needed}, got none: nothing could be held against it. Name the "
+                    f"columns in {needed}, or leave {share} out."
+                )
+        odd = [f"{name} of {size:g}" for name, size in self.measurement_errors.items() if size <= 0]
+        if odd:
+            raise ArgumentError(f"measurement_errors must be sizes above 0, got {odd[0]}.")
         for name, value in self.properties.items():
             if not isinstance(value, (OutputConstraints, VnnlibProperty)):
                 raise InputTypeError(
@@ -240,6 +259,16 @@ def _known(what: str, given: Any, names: set[str]) -> dict[str, Any]:
     if odd:
         raise ArgumentError(f"{what} has no entry {odd[0]!r}; it takes {', '.join(sorted(names))}.")
     return dict(given)
+
+
+def _columns(name: str, given: Any) -> tuple[Any, ...]:
+    if given is None:
+        return ()
+    if isinstance(given, bytes) or not isinstance(given, Iterable):
+        raise InputTypeError(
+            f"{name} must be a list of columns, or a mapping to their values, got {given!r}."
+        )
+    return tuple(sorted(given) if isinstance(given, (set, frozenset)) else given)
 
 
 def _figures(name: str, given: Any, known: Sequence[str] | None) -> Mapping[str, float]:

@@ -35,6 +35,7 @@ __all__ = [
 _COLUMNS = {"accuracy": "accuracy", "auc": "local_auc", "log_loss": "local_log_loss",
             "r2": "local_r2", "mse": "local_mse"}  # fmt: skip
 _SMALLER_IS_BETTER = ("log_loss", "mse")
+_NO_CLASSES = "the model does not decide between classes"
 _OF_PROPERTY = {
     PropertyStatus.HOLDS: AuditStatus.PASS,
     PropertyStatus.VIOLATED: AuditStatus.FAIL,
@@ -75,9 +76,12 @@ def on_performance(
     if name:
         words = "the most frequent class" if name == "accuracy" else "the mean of the target"
         status = AuditStatus.PASS if own > constant else AuditStatus.FAIL
+        told = f"on the {found.n_rows} rows audited"
+        if constant == 1.0:
+            status, told = AuditStatus.NOT_APPLICABLE, f"{told}, which are all of one class"
         yield AuditCheck(
             "performance", f"better than always answering {words}", status, own,
-            f"above {constant:.4g}", "exact", f"on the {found.n_rows} rows audited",
+            f"above {constant:.4g}", "exact", told,
         )  # fmt: skip
     for metric, threshold in expected.performance.items():
         value, column = _first(overall, (_COLUMNS[metric],))
@@ -122,12 +126,10 @@ def on_robustness(
 ) -> Iterator[AuditCheck]:
     """How many rows keep their class under measurement errors; ``n_rows`` could be looked at."""
     name = "class unchanged by measurement errors"
-    if found is None or not expected.measurement_errors:
-        if expected.measurement_errors or expected.min_stable_share is not None:
-            words = "no measurement errors were named"
-            if expected.measurement_errors:
-                words = "the model does not decide between classes"
-            yield AuditCheck.not_applicable("robustness", name, words)
+    if not expected.measurement_errors:
+        return
+    if found is None:
+        yield AuditCheck.not_applicable("robustness", name, _NO_CLASSES)
         return
     lower, upper = found.unchanged_share
     sizes = ", ".join(f"{name} ±{size:g}" for name, size in expected.measurement_errors.items())
@@ -146,12 +148,9 @@ def on_fairness(expected: Expectations, found: Fairness | None) -> Iterator[Audi
     individual = None if found is None else found.individual
     if found is not None and individual is not None and individual.decides:
         yield from _on_flips(expected, found)
-    elif individual is not None or expected.max_flip_share is not None:
-        words = "the model does not decide between classes"
-        if individual is None:
-            words = "no protected column of the model was named"
+    elif expected.protected:
         yield AuditCheck.not_applicable(
-            "fairness", "no class changes with protected columns alone", words
+            "fairness", "no class changes with protected columns alone", _NO_CLASSES
         )
     groups = pd.DataFrame() if found is None else found.groups
     notes = () if found is None else found.notes
@@ -193,7 +192,7 @@ def _on_rate(
     for feature, block in rows.groupby("feature", sort=False):
         value = float(block[kind].iloc[0])
         told = ", ".join(f"{r.group}: {r.value:.3f} of {r.n_rows} rows" for r in block.itertuples())
-        if np.isnan(value):
+        if np.isnan(value) or len(block) < 2:
             yield AuditCheck.not_applicable("fairness", f"{name} of {feature}", told)
             continue
         make = AuditCheck.at_most if kind == "difference" else AuditCheck.at_least
@@ -207,7 +206,7 @@ def on_recourse(
     name = "refused rows that can reach the favourable class"
     if found is None:
         if expected.min_recourse_share is not None:
-            words = "no row was refused, or the model does not decide between classes"
+            words = "no row audited was refused, or the model does not decide between classes"
             yield AuditCheck.not_applicable("recourse", name, words)
         return
     counts = {status: found.status.count(status) for status in CounterfactualStatus}
@@ -238,8 +237,8 @@ def on_rules(expected: Expectations, found: FewRules | None) -> Iterator[AuditCh
     """How much a few rules keep of the model."""
     if found is None:
         if expected.min_rules_agreement is not None:
-            words = "too few rows to fit rules to and hold some out"
-            yield AuditCheck.not_applicable("rules", "what a few rules keep", words)
+            words = "too few rows to fit rules to and to hold some out"
+            yield AuditCheck.not_applicable("rules", "decisions that a few rules keep", words)
         return
     unused = found.quality[found.quality["rows"] != found.quality["rows"].iloc[0]]
     rows = unused if len(unused) else found.quality

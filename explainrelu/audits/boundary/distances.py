@@ -52,7 +52,8 @@ class Robustness:
     upper : (n_rows,)
         The length of the step to the witness; infinity where there is none.
     witnesses : (n_rows, n_inputs)
-        Encoded rows where the network itself sees another class lead, or as good as the own one;
+        Encoded rows where the network itself sees another class lead, or as good as the own one
+        (in float64: a model that computes in float32 may see either so near the boundary);
         the row itself where ``upper`` is infinite.
     rivals : (n_rows,)
         The class that leads at the witness besides the own one; -1 where there is none.
@@ -116,6 +117,12 @@ class Robustness:
         return np.asarray(~np.isfinite(self.upper) & (self.lower >= self.max_distance))
 
     @property
+    def changed(self) -> BoolArray:
+        """Rows whose class is another at the witness; not where it is only as good: (n_rows,)."""
+        other = (self.margins < 0) | ((self.margins == 0) & (self.rivals < self.own))
+        return np.asarray(np.isfinite(self.upper) & other)
+
+    @property
     def features(self) -> tuple[str, ...]:
         """The columns that move."""
         moved = np.unique(self.schema.input_columns[self.scale > 0])
@@ -145,9 +152,9 @@ class Robustness:
         if (asked < 0).any():
             raise ArgumentError(f"radii must not be negative, got {asked.min()}.")
         r = asked[:, None]
-        changeable = self.upper <= r
+        changeable = (self.upper <= r) & self.changed
         certified = (self.lower > r) | (self.beyond & (r <= self.max_distance))
-        certified &= ~changeable
+        certified &= ~(self.upper <= r)
         shares = certified.mean(axis=1), changeable.mean(axis=1)
         return pd.DataFrame(
             {

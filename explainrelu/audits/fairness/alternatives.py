@@ -1,7 +1,8 @@
 """What a protected column can be changed to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,8 @@ def alternatives_of(
     """
     if isinstance(protected, str):
         protected = (protected,)
+    if isinstance(protected, Iterable) and not isinstance(protected, Mapping):
+        protected = list(protected)
     if not isinstance(protected, (Mapping, Sequence)) or len(protected) == 0:
         raise InputTypeError(
             f"protected must name at least one raw column, got {protected!r}. Write "
@@ -129,6 +132,15 @@ def _one(
 
 def _given(column: Column, values: Any) -> Alternatives:
     """The values a person named."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)):
+        raise InputTypeError(
+            f"The values of protected column {column.name!r} must be a list, got {values!r}."
+        )
+    odd: list[Any] = [v for v in values if not isinstance(v, Real) or not np.isfinite(float(v))]
+    if column.kind is ColumnKind.NUMERIC and odd:
+        raise InputTypeError(
+            f"The values of {column.name!r}, which is numeric, must be numbers, got {odd[0]!r}."
+        )
     if column.kind is ColumnKind.NUMERIC and isinstance(values, tuple) and len(values) == 2:
         low, high = (float(value) for value in values)
         if not low < high:

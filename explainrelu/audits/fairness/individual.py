@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from explainrelu.arrays import FloatArray
+from explainrelu.arrays import FloatArray, dense
 from explainrelu.audits.fairness.alternatives import Alternatives, alternatives_of
 from explainrelu.audits.fairness.flips import Flips, flips_of
 from explainrelu.audits.fairness.twin import Twin, twin_of
@@ -18,6 +18,7 @@ from explainrelu.errors import DataError
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
 from explainrelu.milp.extremes import ScoreRange, extremes
+from explainrelu.network.column import ColumnKind
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import Task
 from explainrelu.regions.observed import check_domain
@@ -42,8 +43,8 @@ class IndividualFairness:
         The protected columns and the values compared.
     verdict
         The proof, the counterexample, or what is known of neither: over the twin of the network
-        (:func:`explainrelu.audits.fairness.twin.twin_of`). None where a data row settles it, and
-        where there are no classes.
+        (:func:`explainrelu.audits.fairness.twin.twin_of`). None where a data row settles it, where
+        the network does not read the protected values, and where there are no classes.
     witness
         Two raw rows, ``as it is`` and ``changed``, that differ in protected columns only and in
         their class; None where there are none.
@@ -55,6 +56,8 @@ class IndividualFairness:
         exactness``.
     decides
         Whether the model decides between classes; else ``status`` is undecided.
+    reads
+        Whether some unit weighs the protected values differently; else they change nothing.
     """
 
     protected: tuple[Alternatives, ...]
@@ -63,6 +66,7 @@ class IndividualFairness:
     effect: ScoreRange | None
     rows: pd.DataFrame
     decides: bool = True
+    reads: bool = True
 
     def __repr__(self) -> str:
         names = ", ".join(each.column.name for each in self.protected)
@@ -74,6 +78,8 @@ class IndividualFairness:
         """``holds``: no row of the domain changes its class. ``fails``: the witness does."""
         if self.decides and bool(self.rows["flips"].any()):
             return Status.FAILS
+        if self.decides and not self.reads:
+            return Status.HOLDS
         return Status.UNDECIDED if self.verdict is None else _STATUS[self.verdict.status]
 
     @property
@@ -174,10 +180,10 @@ def individual_fairness(
     twin = twin_of(network, box, found)
     flips = flips_of(network, numbers, found, tolerances)
     shared: dict[str, Any] = {"random_state": random_state, "tolerances": tolerances}
-    verdict = None
+    verdict, reads = None, _reads(network, found)
     inside = bool(box.contains(network.schema.spread(numbers)).all())
     settled = flips.clearest >= 0 and inside  # a row of the domain shows it: nothing to search
-    if not settled and _decides(network):
+    if not settled and reads and _decides(network):
         constraints = _no_change(network, twin)
         verdict = verify_property(
             twin.network, twin.domain, constraints, time_limit=time_limit, **shared
@@ -195,12 +201,27 @@ def individual_fairness(
         effect=effect,
         rows=flips.frame,
         decides=_decides(network),
+        reads=reads,
     )
 
 
 def _decides(network: ReluNetwork) -> bool:
     """Whether there is one class a row, which a change could change."""
     return network.outputs.task not in (Task.REGRESSION, Task.MULTILABEL)
+
+
+def _reads(network: ReluNetwork, protected: tuple[Alternatives, ...]) -> bool:
+    """Whether some unit of the first layer weighs the values of a protected column differently."""
+    first = network.layers[0].weight if network.layers else network.output.weight
+    weight, inputs = dense(first), network.schema.groups
+    for each in protected:
+        part = weight[:, list(inputs[each.column.name])]
+        if each.column.kind is ColumnKind.CATEGORICAL:
+            levels = part[:, each.numbers.astype(np.int64)]
+            part = levels - levels[:, :1]
+        if part.any():
+            return True
+    return False
 
 
 def _no_change(network: ReluNetwork, twin: Twin) -> OutputConstraints:

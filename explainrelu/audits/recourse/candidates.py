@@ -82,7 +82,7 @@ def best_candidate(
     found: Candidate | None = None
     for columns in islice(product(*map(sorted, excluded)), _HELD):
         space = moves.holding(columns) if columns else moves
-        if space is None:
+        if space is None or not space.movable.any():
             continue
         search = _Search(scored, space, distance, target, room, deadline)
         for start in search.starts(known, rng):

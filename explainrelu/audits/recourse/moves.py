@@ -144,7 +144,9 @@ class MoveSpace:
         if (own < lower[inputs]).any() or (own > upper[inputs]).any():
             return None
         lower[inputs] = upper[inputs] = own
-        return replace(self, box=Box(lower, upper))
+        found = replace(self, box=Box(lower, upper))
+        # the box of some levels holds others too, such as the code between two
+        return found if all(len(choice.values) for choice in found.rows.choices) else None
 
     def within(self, reach: FloatArray) -> "MoveSpace | None":
         """The moves that change no input by more than ``reach (n_inputs,)``; None for none."""

@@ -1,6 +1,6 @@
 """The values that columns may take: what the caller permits, else what was seen in data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -84,8 +84,9 @@ class Permitted:
         if column.kind is ColumnKind.CATEGORICAL:
             named = [level in self.levels[column.name] for level in column.levels]
             return bool(own[named].any())
-        codes = dict(zip(column.levels, column.codes, strict=True))
-        return float(own[0]) in [codes[level] for level in self.levels[column.name]]
+        permitted = self.levels[column.name]  # of which the column may have fewer left
+        pairs = zip(column.levels, column.codes, strict=True)
+        return float(own[0]) in [code for level, code in pairs if level in permitted]
 
     def codes(self, column: Column, own: FloatArray, wishes: Actionability) -> list[float]:
         """The codes that an ordinal column may take from its own."""
@@ -174,7 +175,8 @@ def _vary(schema: InputSchema, features: Any, wishes: Actionability) -> frozense
                 f"[{features!r}]."
             )
         return frozenset(schema.names) - set(wishes.immutable)
-    if not isinstance(features, Sequence) or not len(features):
+    features = list(features) if isinstance(features, Iterable) else []
+    if not features:
         raise ArgumentError(
             f"features_to_vary must be 'all' or a list of columns, got {features!r}."
         )

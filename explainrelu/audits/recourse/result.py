@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from explainrelu.arrays import FloatArray, frozen_floats
+from explainrelu.arrays import FloatArray, frozen
 from explainrelu.audits.recourse.search import CounterfactualStatus
 from explainrelu.certificate import Certificate
 
@@ -36,7 +37,7 @@ class CounterfactualResult:
     status
         For each row what is known of its nearest change.
     gap : (n_rows,)
-        For each row how much nearer its nearest change could be.
+        For each row how much nearer its nearest change could be; infinity where it is undecided.
     norm
         How the distance is measured.
     certificate
@@ -53,7 +54,7 @@ class CounterfactualResult:
     certificate: Certificate
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gap", frozen_floats(self.gap, 1, "gap"))
+        object.__setattr__(self, "gap", frozen(np.array(self.gap, dtype=np.float64)))
         for name in ("frame", "outcomes", "changes", "reasons"):
             object.__setattr__(self, name, getattr(self, name).copy(deep=False))
 

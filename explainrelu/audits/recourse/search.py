@@ -89,10 +89,10 @@ class Nearest:
 
     @property
     def gap(self) -> float:
-        """How much nearer a row could be: 0 where it is proven that none is."""
+        """How much nearer a row could be: 0 where none is, infinity where none was found."""
         if self.status in (CounterfactualStatus.OPTIMAL, CounterfactualStatus.INFEASIBLE):
             return 0.0
-        return self.distance - self.bound
+        return self.distance - self.bound if self.point.size else np.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +138,16 @@ def nearest_change(
     farthest
         Rows farther than this are of no interest.
     """
-    return _Search(task, deadline).run(rng, farthest)
+    factor = _enlarging(task)
+    enlarged = replace(task, target=task.target.scaled(factor), room=factor * task.room)
+    return replace(_Search(enlarged, deadline).run(rng, farthest), target=task.target)
+
+
+def _enlarging(task: Task) -> float:
+    """A power of two that makes scores large enough for a solver's tolerances."""
+    found = back_substituted_bounds(task.target.network(task.network), task.moves.box)
+    largest = float(np.abs([found.output_lower, found.output_upper]).max())
+    return float(2.0 ** np.ceil(-np.log2(largest))) if 0 < largest < 1 else 1.0
 
 
 class _Search:

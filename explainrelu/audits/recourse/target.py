@@ -63,6 +63,15 @@ class Target:
     def __post_init__(self) -> None:
         object.__setattr__(self, "matrix", frozen_floats(self.matrix, 2, "matrix"))
 
+    def scaled(self, factor: float) -> "Target":
+        """The same, of scores that are all multiplied."""
+        return replace(
+            self,
+            matrix=factor * self.matrix,
+            lower=factor * self.lower,
+            upper=factor * self.upper,
+        )
+
     def network(self, network: ReluNetwork) -> ReluNetwork:
         """The network whose outputs are the scores of the target."""
         return replace(
@@ -211,14 +220,16 @@ def checked_margin(margin: Any) -> float:
 
 
 def room_for(
-    network: ReluNetwork, scores: FloatArray, feasibility: float, agreement: float
+    network: ReluNetwork, scores: FloatArray, largest: float, feasibility: float, agreement: float
 ) -> float:
     """How far beyond its bound a score has to lie to be there in the model's own arithmetic.
 
     ``1000 * feasibility`` times the size of the output weights covers what a solver leaves open;
-    ``agreement`` (0 for a model that computes in float64) times the largest score covers what
-    another number format rounds.
+    ``agreement`` (0 for a model that computes in float64) times the largest of ``scores`` covers
+    what another number format rounds. Where no row has a score beyond ``largest < 1``, both are
+    as much smaller.
     """
     weights = float(np.abs(network.output.weight).sum(axis=1).max(initial=1.0))
-    solver = _SOLVER_ERRORS * feasibility * max(1.0, weights)
-    return max(solver, agreement * max(1.0, float(np.abs(scores).max(initial=0.0))))
+    unit = largest if 0 < largest < 1 else 1.0
+    size = max(unit, float(np.abs(scores).max(initial=0.0)))
+    return max(_SOLVER_ERRORS * feasibility * weights * unit, agreement * size)

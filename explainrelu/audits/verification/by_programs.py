@@ -7,6 +7,7 @@ bound and zero.
 """
 
 from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def by_programs(question: Question) -> Answer:
     for done, (k, box) in enumerate(pairs):
         seconds = question.seconds_left / (len(pairs) - done)
         try:
-            least, point, room = _least(question, box, k, seconds)
+            least, point, room, solved = _least(question, box, k, seconds)
         except SolverError:
             return Answer(question.unknown, open="the solver failed", how="mixed-integer programs")
         lower[k] = min(lower[k], least - room)
@@ -43,13 +44,16 @@ def by_programs(question: Question) -> Answer:
         if witness is not None:
             return Answer(question.unknown, witness, how="mixed-integer programs")
         if least <= room:
-            limit = "the time limit was reached" if question.out_of_time else ""
-            why = why or limit or "a bound lies within the solver's tolerances of zero"
+            near = "a bound lies within the solver's tolerances of zero"
+            why = why or (near if solved else "the time limit was reached")
     return Answer(lower, open=why, how="mixed-integer programs")
 
 
-def _least(question: Question, box: Box, k: int, seconds: float) -> tuple[float, FloatArray, float]:
-    """A bound of the least excess, a row that comes near it, and the room that the bound needs."""
+def _least(
+    question: Question, box: Box, k: int, seconds: float
+) -> tuple[float, FloatArray, float, bool]:
+    """A bound of the least excess, a row near it, the room it needs, and whether it was solved."""
+    end = monotonic() + seconds
     viewed, levels = _constraints(question, k), bool(question.branching.choices)
     bounds = tightened_bounds(
         viewed, box, levels=levels, time_limit=seconds / 4, tolerances=question.tolerances
@@ -57,17 +61,17 @@ def _least(question: Question, box: Box, k: int, seconds: float) -> tuple[float,
     room = question.rounding(k) + _solver_room(viewed, bounds, question.tolerances.feasibility)
     known = float(bounds.output_lower.max())
     if known > room:
-        return known, np.zeros((0, viewed.n_inputs)), room
+        return known, np.zeros((0, viewed.n_inputs)), room, True
     encoded = encode(viewed, box, bounds=bounds, levels=levels)
     program, worst = _program(encoded, question)
-    found = program.maximise({worst: -1.0}, time_limit=3 * seconds / 4)
+    found = program.maximise({worst: -1.0}, time_limit=max(0.01, end - monotonic()))
     if found.status is SolveStatus.INFEASIBLE:  # a network has scores everywhere: not believed
-        return known, np.zeros((0, viewed.n_inputs)), room
+        return known, np.zeros((0, viewed.n_inputs)), room, True
     point = np.zeros((0, viewed.n_inputs))
     if found.point.size:
         solved = np.array([found.point[variable.index] for variable in encoded.inputs])
         point = encoded.rows.nearest(solved)[None]
-    return max(known, -found.bound), point, room
+    return max(known, -found.bound), point, room, found.status is SolveStatus.OPTIMAL
 
 
 def _constraints(question: Question, k: int) -> ReluNetwork:

@@ -129,7 +129,7 @@ def read_vnnlib(path: str | os.PathLike[str]) -> VnnlibProperty:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, TypeError, UnicodeDecodeError) as error:
         raise ArgumentError(f"Cannot read {path}: {error}.") from error
     return _Reader(Path(path).name).property(text)
 

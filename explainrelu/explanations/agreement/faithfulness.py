@@ -15,11 +15,10 @@ import numpy as np
 import pandas as pd
 
 from explainrelu.arrays import BoolArray, FloatArray, IntArray
-from explainrelu.errors import ArgumentError
 from explainrelu.explanations.agreement.sources import attributions_of
 from explainrelu.explanations.assembly import ExplainedRows
 from explainrelu.explanations.baseline import baseline_numbers
-from explainrelu.explanations.limits import checked_limit, checked_seed
+from explainrelu.explanations.limits import checked_count, checked_seed
 from explainrelu.importers.import_model import import_model
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
@@ -95,9 +94,7 @@ def faithfulness(
     >>> faithfulness(network, rows, ["local_linear"]).infidelity.tolist()
     [0.0]
     """
-    most, seed = checked_limit("n_subsets", n_subsets), checked_seed(random_state)
-    if most is None:
-        raise ArgumentError("n_subsets must be a whole number of at least 1, got None.")
+    most, seed = checked_count("n_subsets", n_subsets), checked_seed(random_state)
     network = import_model(model, X, tolerances=tolerances)
     schema, view = network.schema, network.outputs.view(output)
     frame = schema.frame(X)

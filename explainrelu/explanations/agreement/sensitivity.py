@@ -5,6 +5,7 @@ inputs). Over a box around a row, cut into its linear regions, each value is lin
 so its extremes are linear programs, one or two a region and column: no sampling.
 """
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 
 from explainrelu.arrays import BoolArray, FloatArray
 from explainrelu.certificate import Exactness
-from explainrelu.errors import ArgumentError
+from explainrelu.errors import ArgumentError, InputTypeError
 from explainrelu.explanations.assembly import ExplainedRows, column_sums
 from explainrelu.explanations.baseline import baseline_numbers
 from explainrelu.explanations.limits import checked_limit
@@ -68,8 +69,8 @@ def attribution_sensitivity(
 
     Raises
     ------
-    ArgumentError
-        For a radius that is not above 0.
+    ArgumentError, InputTypeError
+        For a radius that is no number above 0.
     DataError
         Where the rows do not fit the model, or no numeric column varies.
 
@@ -92,8 +93,7 @@ def attribution_sensitivity(
     >>> attribution_sensitivity(network, [[-1.0], [1.0]], radius=0.5).largest_change.tolist()
     [0.0, 1.0]
     """
-    if not (np.isfinite(radius) and radius > 0):
-        raise ArgumentError(f"radius must be a number above 0, got {radius!r}.")
+    radius = _checked_radius(radius)
     most = checked_limit("max_regions", max_regions)
     network = import_model(model, X, tolerances=tolerances)
     schema, view = network.schema, network.outputs.view(output)
@@ -114,6 +114,14 @@ def attribution_sensitivity(
     floats = dict.fromkeys(("largest_change", "score_change", "relative_change"), "float64")
     texts = dict.fromkeys(("output", "feature", "scale", "unit", "exactness"), "str")
     return pd.DataFrame(records, columns=names).astype(dtypes | floats | texts)
+
+
+def _checked_radius(radius: Any) -> float:
+    if isinstance(radius, bool) or not isinstance(radius, Real):
+        raise InputTypeError(f"radius must be a number above 0, got {radius!r}.")
+    if not 0.0 < float(radius) < np.inf:
+        raise ArgumentError(f"radius must be a number above 0, got {radius!r}.")
+    return float(radius)
 
 
 def _spread(schema: InputSchema, numbers: FloatArray) -> FloatArray:

@@ -53,8 +53,10 @@ def shap_values(
 ) -> ShapValues:
     """SHAP values of the raw score over numbers: levels stand as their positions.
 
-    shap subtracts values of the columns from each other, which fails on strings; so it is
-    handed one number a raw column, spread to the network's inputs inside the function.
+    shap subtracts values of the columns from each other, which fails on strings, and takes values
+    for equal that ``numpy.isclose`` does: those of a column in nanoseconds, or of dates in seconds.
+    So it is handed the place of each value among those of its column, and the values are put back
+    inside the function.
 
     Parameters
     ----------
@@ -70,8 +72,13 @@ def shap_values(
     """
     import shap
 
+    levels = [np.unique(column) for column in np.concatenate([numbers, background]).T]
+    numbers, background = _places(numbers, levels), _places(background, levels)
+
     def score(rows: FloatArray) -> FloatArray:
-        points = network.schema.spread(np.asarray(rows, dtype=np.float64))
+        places = np.asarray(rows, dtype=np.int64).T
+        values = [known[place] for known, place in zip(levels, places, strict=True)]
+        points = network.schema.spread(np.stack(values, axis=1))
         return network.forward(points) @ view.matrix.T
 
     n_columns = numbers.shape[1]
@@ -105,11 +112,17 @@ def shap_values(
 
 
 def _differs(numbers: FloatArray, background: FloatArray) -> BoolArray:
-    """Which columns of each row differ from some background row, as shap itself decides it."""
+    """Which columns of each row differ from some background row."""
     found = np.zeros(numbers.shape, dtype=np.bool_)
     for other in background:
-        found |= ~np.isclose(numbers, other)
+        found |= numbers != other
     return found
+
+
+def _places(numbers: FloatArray, levels: list[FloatArray]) -> FloatArray:
+    """The place of each number among those of its column."""
+    found = [np.searchsorted(known, own) for known, own in zip(levels, numbers.T, strict=True)]
+    return np.stack(found, axis=1).astype(np.float64)
 
 
 def _check_columns(differs: BoolArray) -> None:

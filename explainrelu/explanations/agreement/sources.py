@@ -92,6 +92,11 @@ def attributions_of(
     """
     if isinstance(given, str):
         given = (given,)
+    if not isinstance(given, (Mapping, list, tuple)):
+        raise InputTypeError(
+            "attributions must be a mapping from names to attributions, or a list of them, got "
+            f"{type(given).__qualname__}. Write {{'mine': values, 'ours': 'local_linear'}}."
+        )
     if not isinstance(given, Mapping):
         given = {name if isinstance(name, str) else f"attribution {i + 1}": name
                  for i, name in enumerate(given)}  # fmt: skip
@@ -117,6 +122,11 @@ def _one(
             rows.network, rows.frame, method=item, background=background, output=output,
             tolerances=tolerances,
         )  # fmt: skip
+    elif item is None:
+        raise InputTypeError(
+            f"Attribution {name!r} must be an explanation, an array of numbers, or a callable that "
+            "returns one, got None."
+        )
     elif callable(item) and not hasattr(item, "values"):
         item = item(rows.frame)
     if isinstance(item, Explanation):
@@ -129,6 +139,12 @@ def _one(
 def _of_ours(name: str, item: Explanation, rows: ExplainedRows) -> Attribution:
     values = three_dimensional(item.column_values)
     _check_shape(name, values, rows)
+    if item.output_names != rows.view.names:
+        raise ArgumentError(
+            f"Attribution {name!r} must be of the scores compared, {', '.join(rows.view.names)}, "
+            f"got {', '.join(item.output_names)}. Explain with the same output=."
+        )
+    _check_rows(name, item, rows)
     errors = item.standard_errors
     return Attribution(
         name,
@@ -261,6 +277,18 @@ def _scale(sums: FloatArray, raw: FloatArray, rows: ExplainedRows) -> OutputScal
             if float(np.median(np.abs(sums - wanted))) <= _SAME * spread:
                 return scale
     return OutputScale.OTHER
+
+
+def _check_rows(name: str, item: Explanation, rows: ExplainedRows) -> None:
+    """An explanation carries its rows: those of others are not compared."""
+    schema = rows.network.schema
+    numbers, own = schema.numbers(item.data), schema.numbers(rows.frame)
+    other = np.flatnonzero((numbers != own).any(axis=1))
+    if other.size:
+        raise DataError(
+            f"Attribution {name!r} must be of the rows of X, got other values in {other.size} of "
+            f"{len(own)}, the first being row {other[0]}. Explain the same X in the same order."
+        )
 
 
 def _check_shape(name: str, values: FloatArray, rows: ExplainedRows) -> None:

@@ -13,11 +13,15 @@ from explainrelu.explanations.coalitions.pairs import LinearPairs, linear_pairs
 from explainrelu.explanations.coalitions.wide import add_scores_of_wide
 from explainrelu.network.network import ReluNetwork
 
-__all__ = ["MOST_PLAYERS", "check_number_of_players", "exact_values"]
+__all__ = ["MOST_HYBRIDS", "MOST_PLAYERS", "check_number_of_players", "exact_values"]
 
 MOST_PLAYERS = 20
 """Players of one pair that are walked at most: about a million hybrids."""
 
+MOST_HYBRIDS = 1e12
+"""Hybrids of all pairs that are walked in one call at most: about a day."""
+
+_MOST_COUNTED = 900  # players of a pair whose hybrids a float64 can count, of many pairs too
 _KERNEL_WEIGHTS = 1 << 18  # 2 MB of weights, which stay in cache
 _SHARES = 1 << 22  # numbers: 32 MB of what background rows give to the first layer
 
@@ -58,20 +62,13 @@ def check_number_of_players(game: Game, points: FloatArray) -> None:
     Raises
     ------
     ArgumentError
-        Where a pair that is not linear differs in more than 20 players.
+        Where a pair that is not linear differs in more than 20 players, or all such pairs
+        together have more than a trillion hybrids.
     """
-    worst, n_hybrids = 0, 0.0
-    for part in game.chunks(points.shape[0], game.background.shape[1]):
-        counts = game.players.differing(points[part], game.background).sum(axis=2)
-        if counts.max(initial=0) <= MOST_PLAYERS:
-            continue
-        far = np.flatnonzero((counts > MOST_PLAYERS).any(axis=1))
-        for row in far + part.start:
-            shares = game.shares(points[[row]])
-            bends = ~_linear(game, shares, game.background).flags[0]
-            of_row = counts[row - part.start][bends]
-            worst = max(worst, int(of_row.max(initial=0)))
-            n_hybrids += float(np.exp2(of_row).sum())
+    worst, n_hybrids = _costs(game, points, game.background.shape[1], linear=False)
+    if worst <= MOST_PLAYERS and n_hybrids <= MOST_HYBRIDS:
+        return
+    worst, n_hybrids = _costs(game, points, len(game.players) + sum(game.network.widths))
     if worst > MOST_PLAYERS:
         raise ArgumentError(
             f"method='exact' scores every coalition of the players in which a row differs from a "
@@ -80,6 +77,37 @@ def check_number_of_players(game: Game, points: FloatArray) -> None:
             "second. Join columns by groups=, or estimate them by shapley_values(model, X, "
             "method='sampling')."
         )
+    if n_hybrids > MOST_HYBRIDS:
+        raise ArgumentError(
+            f"method='exact' scores at most {MOST_HYBRIDS:.0e} hybrids in one call, got "
+            f"{n_hybrids:.2g} of {points.shape[0]} rows and {game.background.shape[0]} background "
+            f"rows, {_duration(n_hybrids)} at ten million a second. Explain fewer rows at a time, "
+            "take a smaller background, join columns by groups=, or estimate with "
+            "method='sampling'."
+        )
+
+
+def _costs(
+    game: Game, points: FloatArray, by_pair: int, *, linear: bool = True
+) -> tuple[int, float]:
+    """The most players that differ in a pair, and the hybrids of all pairs.
+
+    With ``linear``, pairs that are affine on all of their hybrids do not count.
+    """
+    worst, n_hybrids = 0, 0.0
+    n_units = game.network.widths[0]
+    step = max(1, _SHARES // (len(game.players) * n_units)) if linear else len(game.background)
+    for first in range(0, len(game.background), step):
+        others = game.background[first : first + step]
+        other_shares = game.shares(others) if linear else None
+        for part in game.chunks(points.shape[0], by_pair):
+            counts = game.players.differing(points[part], others).sum(axis=2)
+            if linear and counts.any():
+                bent = ~_linear(game, game.shares(points[part]), others, other_shares).flags
+                counts = counts[bent]
+            worst = max(worst, int(counts.max(initial=0)))
+            n_hybrids += float(np.exp2(np.minimum(counts, _MOST_COUNTED)).sum())
+    return worst, n_hybrids
 
 
 @dataclass(frozen=True, slots=True, eq=False)

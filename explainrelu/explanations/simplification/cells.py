@@ -65,6 +65,8 @@ class CellSolver:
         The rules.
     rows
         The domain; inputs of columns with levels are held at those of each point.
+    spread : (n_scores,)
+        How far the scores vary over the data: what rounding is held against.
     tolerances
     """
 
@@ -72,6 +74,7 @@ class CellSolver:
     view: ScoreView
     grown: Grown
     rows: RowSpace
+    spread: FloatArray
     tolerances: Tolerances
 
     @property

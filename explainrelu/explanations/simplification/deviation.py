@@ -40,6 +40,8 @@ class Deviations:
         An encoded point that belongs to the rule and deviates by ``value``.
     how : (n_rules, n_scores)
         What proves the bound.
+    spread : (n_scores,)
+        How far the scores vary: what a gap between value and bound is held against.
     tolerances
     """
 
@@ -48,17 +50,18 @@ class Deviations:
     bound: FloatArray
     witness: FloatArray
     how: tuple[tuple[str, ...], ...]
+    spread: FloatArray
     tolerances: Tolerances
 
     def __post_init__(self) -> None:
-        for name in ("value", "bound", "witness"):
+        for name in ("value", "bound", "witness", "spread"):
             array = np.array(getattr(self, name), dtype=np.float64)
             object.__setattr__(self, name, frozen(array))
 
     @property
     def exact(self) -> BoolArray:
         """Where the bound is attained up to the solver's tolerance: (n_rules, n_scores)."""
-        return proven(self.value, self.bound)
+        return proven(self.value, self.bound, self.spread)
 
     @property
     def largest_bound(self) -> float:
@@ -73,7 +76,11 @@ class Deviations:
     @property
     def exactness(self) -> Exactness:
         """Exact where the largest deviation of all is attained, else bounded."""
-        found = bool(proven(np.array(self.largest_value), np.array(self.largest_bound)))
+        if np.isnan(self.bound).all():
+            return Exactness.EXACT
+        _, k = np.unravel_index(int(np.nanargmax(self.bound)), self.bound.shape)
+        value, bound = np.array(self.largest_value), np.array(self.largest_bound)
+        found = bool(proven(value, bound, self.spread[k]))
         return Exactness.EXACT if found else Exactness.BOUNDED
 
     def to_frame(self, names: Sequence[str], rules: Sequence[str]) -> pd.DataFrame:
@@ -94,9 +101,15 @@ class Deviations:
         )
 
 
-def proven(value: FloatArray, bound: FloatArray) -> BoolArray:
-    """Whether a bound is attained, up to what a solver in float64 can tell."""
-    return np.asarray(bound - value <= 1e-6 * np.maximum(1e-3, bound) + 1e-12 * np.abs(bound))
+def proven(value: FloatArray, bound: FloatArray, spread: FloatArray | float) -> BoolArray:
+    """Whether a bound is attained, up to what a solver in float64 can tell.
+
+    Parameters
+    ----------
+    spread
+        How far the scores vary, in the unit of value and bound.
+    """
+    return np.asarray(bound - value <= 1e-6 * np.maximum(1e-3 * spread, bound))
 
 
 class Farthest:

@@ -89,8 +89,9 @@ class FewRules:
 
     def __repr__(self) -> str:
         kind = str(self.whole.exactness)
+        rules = "rule" if len(self) == 1 else "rules"
         return (
-            f"FewRules({len(self)} rules of {', '.join(self.view.names)}, off by at most "
+            f"FewRules({len(self)} {rules} of {', '.join(self.view.names)}, off by at most "
             f"{self.whole.largest_bound:.4g} ({kind}))"
         )
 
@@ -137,14 +138,17 @@ class FewRules:
         """One row a rule and output.
 
         Columns ``rule output n_rows share conditions n_conditions formula score_min score_max
-        deviation_visited visited_is deviation_domain bound_domain domain_is scale unit
-        exactness``: the largest deviation from the network over the regions data visit, and over
-        the whole domain as far as it was attained and as it is bounded.
+        deviation_visited bound_visited visited_is deviation_domain bound_domain domain_is scale
+        unit exactness``: the largest deviation from the network over the regions data visit, and
+        over the whole domain, as far as it was attained and as it is bounded.
         """
         return rules_frame(list(self), self.visited, self.whole)
 
     def coefficients(self) -> pd.DataFrame:
-        """One row a rule, output and input: ``rule output feature level coefficient unit``."""
+        """One row a rule, output and input.
+
+        Columns ``rule output feature level coefficient unit scale``.
+        """
         return coefficients_frame(list(self))
 
     def conditions(self) -> pd.DataFrame:

@@ -109,7 +109,9 @@ def certificate_of(
     drawn = solver.rows.sample(_DRAWN, rng)
     leaf = solver.grown.tree.place(drawn)
     away = np.abs(solver.differences(drawn, leaf)) - whole.bound[leaf]
-    scale = max(1.0, whole.largest_bound)
+    away -= solver.tolerances.rounding * _term_sizes(solver, drawn, leaf)
+    scale = np.maximum(solver.spread, np.nan_to_num(whole.bound[leaf]))
+    worst = np.nanmax(away / np.where(scale > 0, scale, 1.0), initial=-np.inf)
     return Certificate(
         (
             Check.at_most(
@@ -123,13 +125,20 @@ def certificate_of(
             _deviation_check("whole domain", whole),
             Check.at_most(
                 "no drawn point deviates by more than its rule's bound",
-                float(np.nanmax(away, initial=-np.inf)) / scale,
+                float(worst),
                 solver.tolerances.agreement,
                 Exactness.ESTIMATED,
                 f"{_DRAWN} points drawn from the domain",
             ),
         )
     )
+
+
+def _term_sizes(solver: CellSolver, points: FloatArray, leaf: IntArray) -> FloatArray:
+    """The size of the terms that network and rules sum at each point: (n_points, n_scores)."""
+    own = solver.network.term_sizes(points) @ np.abs(solver.view.matrix).T
+    formulas = np.einsum("nkd,nd->nk", np.abs(solver.grown.weight[leaf]), np.abs(points))
+    return np.asarray(own + formulas + np.abs(solver.grown.bias[leaf]))
 
 
 def _deviation_check(where: str, deviations: Deviations) -> Check:
@@ -205,7 +214,8 @@ def _deviations(
     for rule, k in np.argwhere(~np.isnan(value)):  # alone, as a replay gives it: the same digits
         value[rule, k] = _replayed(solver, witness[rule, k], rule, k)
     most = np.where(nobody, np.nan, np.fmax(most, value))
-    return Deviations(scope, value, most, witness, tuple(map(tuple, how)), solver.tolerances)
+    proofs = tuple(map(tuple, how))
+    return Deviations(scope, value, most, witness, proofs, solver.spread, solver.tolerances)
 
 
 def _replay_gap(solver: CellSolver, deviations: Deviations) -> float:

@@ -254,7 +254,7 @@ def _by_program(
         (k, side)
         for k in range(len(solver.view))
         for side in (0, 1)
-        if not proven(farthest.value[rule, side, k], bound[rule, side, k])
+        if not proven(farthest.value[rule, side, k], bound[rule, side, k], solver.spread[k])
     ]
     if not waiting:
         return

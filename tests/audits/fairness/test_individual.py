@@ -161,3 +161,14 @@ def test_verdicts_on_networks_of_others_replay(name, protected):
         assert classes[0] != classes[1]
         others = [column for column in X.columns if column not in protected]
         assert found.witness[others].iloc[0].equals(found.witness[others].iloc[1])
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0], (-1.0, 2.0)])
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_column_that_no_unit_reads_changes_nothing(n_outputs, values):
+    net = network(0, n_outputs, weight=0.0)
+    X = np.array([[-2.0, 0.0], [2.0, 1.0]])
+    found = individual_fairness(net, X, protected={"x1": values})
+    assert found.status is Status.HOLDS
+    assert not found.reads
+    assert found.certificate.holds

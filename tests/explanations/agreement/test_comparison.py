@@ -131,6 +131,9 @@ def test_the_table_holds_every_pair_once():
         ({"a": X, "b": X}, {"k": 0}, ArgumentError, "k must be"),
         ({"a": np.zeros((20, 3, 4)), "b": X}, {}, DataError, "one value a score"),
         ({"a": X, "b": X}, {"background": X[:0]}, DataError, "row"),
+        ({"a": None, "b": X}, {}, InputTypeError, "got None"),
+        (None, {}, InputTypeError, "attributions must be a mapping"),
+        ({"a": explain(LINEAR, X[::-1]), "b": X}, {}, DataError, "the rows of X, got other values"),
     ],
 )
 def test_what_cannot_be_compared_is_said(attributions, options, error, text):
@@ -144,3 +147,11 @@ def test_a_matrix_of_what_was_not_compared_is_refused():
         comparison.matrix("beauty")
     with pytest.raises(ArgumentError, match="k and output must be of those compared"):
         comparison.matrix(k=7)
+
+
+def test_explanations_of_another_output_are_refused():
+    model, rows, _ = models.iris()
+    first, second, _ = model.classes_
+    theirs = explain(model, rows, output=str(first))
+    with pytest.raises(ArgumentError, match="of the scores compared, versicolor, got setosa"):
+        compare_attributions(model, rows, {"a": theirs, "b": "shapley"}, output=str(second))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from explainrelu.errors import ArgumentError
+from explainrelu.errors import ArgumentError, InputTypeError
 from explainrelu.explanations.agreement.sensitivity import attribution_sensitivity
 from explainrelu.explanations.local_linear import local_linear
 from explainrelu.network.network import ReluNetwork
@@ -60,6 +60,12 @@ def test_levels_stay_and_numbers_move():
 @pytest.mark.parametrize("radius", [0.0, -1.0, np.nan])
 def test_a_ball_needs_a_radius(radius):
     with pytest.raises(ArgumentError, match="radius must be a number above 0"):
+        attribution_sensitivity(network(0), np.eye(2), radius=radius)
+
+
+@pytest.mark.parametrize("radius", ["0.1", True, [0.1, 0.2], None])
+def test_a_radius_is_one_number(radius):
+    with pytest.raises(InputTypeError, match="radius must be a number above 0"):
         attribution_sensitivity(network(0), np.eye(2), radius=radius)
 
 

@@ -33,6 +33,15 @@ def test_the_measures_are_those_of_the_definition(k):
     np.testing.assert_allclose(np.column_stack(list(found.values())), expected)
 
 
+@pytest.mark.parametrize("method", ["exact", "permutation"])
+def test_columns_of_any_unit_count(method):
+    """np.isclose, by which shap tells values apart, sees neither these dates nor these sizes."""
+    X = np.random.default_rng(0).normal(size=(20, 3)) * [1e3, 1e-10, 1.0] + [1.7e9, 0.0, 0.0]
+    network = ReluNetwork.from_weights([[[1e-3, 1e10, 1.0]]], [[-1.7e6]])
+    comparison = compare_with_shap(network, X, background=X, method=method)
+    np.testing.assert_allclose(comparison.shap_values, comparison.ours.values, atol=1e-6)
+
+
 def test_on_a_linear_model_both_agree_fully():
     X = np.random.default_rng(0).normal(size=(50, 3))
     comparison = compare_with_shap(LINEAR, X, background=X)

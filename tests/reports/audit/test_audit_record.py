@@ -210,7 +210,8 @@ def test_expectations_that_cannot_be_held_against_anything_say_so():
     found = audit(
         model, X[:60], limits={**FEW, "shap_rows": 0},
         expectations={
-            "min_stable_share": 0.9, "max_flip_share": 0.0, "min_recourse_share": 0.9,
+            "min_stable_share": 0.9, "measurement_errors": {"income": 100.0},
+            "max_flip_share": 0.0, "protected": ["sex"], "min_recourse_share": 0.9,
             "group_ratio": {"selection_rate": 0.8}, "max_unseen_share": 0.5,
             "performance": {"r2": 0.9},
         },
