@@ -32,19 +32,8 @@ from tests import models
 from tests.cli_page import PAGE, page
 
 COMMANDS = (
-    *(
-        "demo",
-        "inspect",
-        "report",
-        "audit",
-        "convert",
-        "rules",
-        "simplify",
-        "rank",
-        "explain",
-        "compare",
-    ),
-    *("regions", "map", "compress", "equal"),
+    *("demo", "inspect", "report", "audit", "convert", "rules", "simplify", "rank", "explain"),
+    *("compare", "regions", "map", "compress", "equal"),
     *("counterfactual", "monotone", "robustness", "verify", "diff", "fairness", "coverage"),
 )
 IRIS = ("iris.skops", "iris.csv", "--target", "species")
