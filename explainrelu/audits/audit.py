@@ -9,19 +9,24 @@ import pandas as pd
 
 import explainrelu.audits.auditing.judging as judging
 from explainrelu.arrays import FloatArray, IntArray
-from explainrelu.audits.auditing.expectations import AuditLimits, Expectations
+from explainrelu.audits.auditing.expectations import AuditLimits, Expectations, constraints_of
 from explainrelu.audits.auditing.findings import AuditFindings
 from explainrelu.audits.auditing.verdicts import AuditCheck
+from explainrelu.audits.boundary.distances import Robustness
 from explainrelu.audits.counterfactuals import counterfactuals
 from explainrelu.audits.coverage import coverage
 from explainrelu.audits.fairness.fairness import Fairness, fairness
 from explainrelu.audits.fairness.flips import classes_of
+from explainrelu.audits.fairness.groups import sensitive_frame
 from explainrelu.audits.lipschitz import lipschitz
 from explainrelu.audits.monotonicity import monotonicity
 from explainrelu.audits.properties import verify_property
 from explainrelu.audits.recourse.result import CounterfactualResult
 from explainrelu.audits.robustness import robustness
+from explainrelu.audits.trend.trends import Monotonicity
+from explainrelu.audits.verification.vnnlib import VnnlibProperty
 from explainrelu.explanations.diagnostics import region_diagnostics
+from explainrelu.explanations.simplification.few_rules import FewRules
 from explainrelu.explanations.simplify import simplify
 from explainrelu.explanations.targets import class_codes, target_frame
 from explainrelu.geometry.box import Box
@@ -60,6 +65,7 @@ def audited(
     limits: AuditLimits | Mapping[str, Any] | None = None,
     X_train: Any = None,
     domain: Box | None = None,
+    rules: FewRules | None = None,
     progress: Callable[[int, str], None] | None = None,
     tolerances: Tolerances = DEFAULT_TOLERANCES,
 ) -> AuditFindings:
@@ -84,6 +90,8 @@ def audited(
     domain
         The box, over the encoded inputs, that proofs are about; by default the smallest around the
         rows (and the training rows).
+    rules
+        A few rules that were fitted to the network before; by default :func:`simplify` fits them.
     progress
         Is called with the number of parts done and the name of the next, of ``AUDIT_STEPS``.
 
@@ -119,10 +127,12 @@ def audited(
     expected.check(network.schema, network.outputs)
     frame = network.schema.frame(X)
     points = network.schema.encode(frame)
+    if sensitive_features is not None:
+        sensitive_features = sensitive_frame(sensitive_features, len(frame))
     around = points if X_train is None else np.vstack([points, network.schema.encode(X_train)])
     box = Box.from_data(around) if domain is None else domain
     check_domain(box, network.n_inputs, network.schema)
-    asked = _Audit(network, frame, points, y, expected, far, box, tolerances, progress)
+    asked = _Audit(network, frame, points, y, expected, far, box, rules, tolerances, progress)
     return asked.findings(sensitive_features, X_train)
 
 
@@ -138,12 +148,13 @@ class _Audit:
         expected: Expectations,
         limits: AuditLimits,
         domain: Box,
+        rules: FewRules | None,
         tolerances: Tolerances,
         progress: Callable[[int, str], None] | None,
     ) -> None:
         self._network, self._frame, self._points, self._y = network, frame, points, y
         self._expected, self._limits, self._domain = expected, limits, domain
-        self._tolerances, self._progress = tolerances, progress
+        self._tolerances, self._progress, self._given = tolerances, progress, rules
         self._seconds: dict[str, float] = {}
         self._rng = np.random.default_rng(limits.random_state)
         self._shared: dict[str, Any] = {
@@ -157,9 +168,12 @@ class _Audit:
         diagnostics = self._timed(0, self._diagnosed)
         trends = self._timed(1, self._trends)
         robust_rows = self._some(np.arange(len(self._frame)), self._limits.robustness_rows)
-        robust, slopes = self._timed(2, lambda: (self._robust(robust_rows), self._slopes()))
+        robust, stable, slopes = self._timed(
+            2, lambda: (self._robust(robust_rows), self._stable(robust_rows), self._slopes())
+        )
         fair = self._timed(3, lambda: self._fair(sensitive_features))
-        refused = self._some(self._refused(), self._limits.recourse_rows)
+        every = self._refused()
+        refused = self._some(every, self._limits.recourse_rows)
         recourse = self._timed(4, lambda: self._recourse(refused))
         rules = self._timed(5, self._rules)
         properties = self._timed(6, self._properties)
@@ -171,9 +185,9 @@ class _Audit:
             *judging.on_import(self._network.certificate),
             *judging.on_performance(expected, diagnostics, self._constant()),
             *judging.on_monotonicity(expected, trends),
-            *judging.on_robustness(expected, robust),
+            *judging.on_robustness(expected, stable, len(self._frame)),
             *judging.on_fairness(expected, fair),
-            *judging.on_recourse(expected, recourse),
+            *judging.on_recourse(expected, recourse, every.size),
             *judging.on_rules(expected, rules),
             *judging.on_properties(properties),
             *judging.on_coverage(expected, covered),
@@ -186,6 +200,7 @@ class _Audit:
             checks=checks,
             monotonicity=trends,
             robustness=robust,
+            stability=stable,
             slopes=slopes,
             fairness=fair,
             properties=properties,
@@ -195,6 +210,7 @@ class _Audit:
             diagnostics=diagnostics,
             robustness_rows=robust_rows,
             recourse_rows=refused,
+            n_refused=every.size,
             seconds=self._seconds,
         )
 
@@ -218,55 +234,75 @@ class _Audit:
             self._network, self._frame, self._y, max_regions=1000, tolerances=self._tolerances
         )
 
-    def _trends(self) -> Any:
+    def _trends(self) -> Monotonicity:
+        """Of the favourable class's score where there are expectations, else of every score."""
         expected = dict(self._expected.monotone)
-        return monotonicity(
+        found = monotonicity(
             self._network,
             self._domain,
             X=self._frame,
-            features=list(expected) if expected else None,
+            output=self._one_score,
             direction=expected or None,
             max_regions=self._limits.max_regions,
             **self._shared,
         )
+        if not expected or len(self._network.outputs.classes) <= 2 or not self._decides:
+            return found
+        wanted = self._network.outputs.classes[self._favourable]
+        own = tuple(trend for trend in found.trends if trend.output == wanted)
+        return Monotonicity(found.schema, own)
 
-    def _robust(self, rows: IntArray) -> Any:
-        errors = self._expected.measurement_errors
-        if not self._decides or not (errors or self._spreads):
+    @property
+    def _one_score(self) -> str | tuple[str, str] | None:
+        """The score of the favourable one of two classes; None where there are not two."""
+        classes = self._network.outputs.classes
+        if not self._decides or len(classes) != 2:
             return None
-        options: dict[str, Any] = {"errors": dict(errors)}
-        if not errors:
-            options = {"scale": self._spreads, "features": list(self._spreads)}
-        each = max(0.1, self._limits.time_limit / max(1, rows.size))
+        wanted = classes[self._favourable]
+        if self._network.outputs.task is Task.BINARY:
+            return wanted
+        return wanted, classes[1 - self._favourable]
+
+    def _robust(self, rows: IntArray) -> Robustness | None:
+        """Distances to another class, in standard deviations of the numeric columns."""
+        if not self._decides or not self._spread:
+            return None
+        spread = self._spread
+        return self._distances(rows, scale=spread, features=list(spread), domain=self._domain)
+
+    def _stable(self, rows: IntArray) -> Robustness | None:
+        """The same in measurement errors, and no farther than these reach."""
+        errors = self._expected.measurement_errors
+        if not self._decides or not errors:
+            return None
+        return self._distances(rows, errors=dict(errors))
+
+    def _distances(self, rows: IntArray, **options: Any) -> Robustness:
         return robustness(
             self._network,
             self._frame.iloc[rows],
-            domain=None if errors else self._domain,
-            time_limit=each,
+            time_limit=max(0.1, self._limits.time_limit / max(1, rows.size)),
             tolerances=self._tolerances,
             **options,
         )
 
     @property
-    def _spreads(self) -> dict[str, float]:
-        """The standard deviation of each numeric column that varies among all rows."""
-        schema, starts = self._network.schema, self._network.schema.starts
-        spread = self._points.std(axis=0)
-        return {
-            column.name: float(spread[start])
-            for column, start in zip(schema.columns, starts[:-1], strict=True)
-            if column.kind is ColumnKind.NUMERIC and spread[start] > 0
-        }
+    def _spread(self) -> dict[str, float]:
+        """Standard deviation over all rows of each numeric column that varies."""
+        columns = self._network.schema.columns
+        spread = self._network.schema.numbers(self._frame).std(axis=0)
+        pairs = zip(columns, spread.tolist(), strict=True)
+        return {c.name: size for c, size in pairs if c.kind is ColumnKind.NUMERIC and size > 0}
 
     def _slopes(self) -> Any:
-        if self._network.n_neurons > _MOST_NEURONS_FOR_SLOPES or not self._spreads:
+        if self._network.n_neurons > _MOST_NEURONS_FOR_SLOPES or not self._spread:
             return None
         return lipschitz(
             self._network,
             self._domain,
             X=self._frame,
-            scale=self._spreads,
-            features=list(self._spreads),
+            scale=self._spread,
+            features=list(self._spread),
             max_regions=self._limits.max_regions,
             **self._shared,
         )
@@ -306,7 +342,7 @@ class _Audit:
             self._network,
             self._frame.iloc[rows],
             desired_class=self._network.outputs.classes[self._favourable],
-            actionability=self._expected.actionability,
+            actionability=self._expected.changeable,
             background=self._frame,
             scale="mad",
             time_limit=max(0.5, self._limits.time_limit / rows.size),
@@ -315,6 +351,8 @@ class _Audit:
         )
 
     def _rules(self) -> Any:
+        if self._given is not None:
+            return self._given
         if len(self._frame) < 20:  # too few to fit rules to and to hold some out
             return None
         return simplify(
@@ -326,10 +364,13 @@ class _Audit:
         )
 
     def _properties(self) -> Any:
-        return {
-            name: verify_property(self._network, self._domain, constraints, **self._shared)
-            for name, constraints in self._expected.properties.items()
-        }
+        found = {}
+        for name, required in self._expected.properties.items():
+            domain = required.domain if isinstance(required, VnnlibProperty) else self._domain
+            found[name] = verify_property(
+                self._network, domain, constraints_of(required), **self._shared
+            )
+        return found
 
     def _covered(self, X_train: Any) -> Any:
         if X_train is None:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pandas as pd
 
 from explainrelu.arrays import IntArray
 from explainrelu.certificate import Certificate
-from explainrelu.errors import InputTypeError, MissingDependencyError
+from explainrelu.errors import InputTypeError
 from explainrelu.explanations.agreement.with_shap import compare_with_shap
 from explainrelu.explanations.explain import explain
 from explainrelu.explanations.explanation import Explanation
@@ -42,6 +41,7 @@ from explainrelu.reports.profile import profile_frame
 from explainrelu.reports.reduction import reduction_frame
 from explainrelu.reports.region_performance import region_performance
 from explainrelu.reports.summary import summary
+from explainrelu.reports.table_writers import csv_writers, parquet_writers
 from explainrelu.reports.tables import TABLES, in_contract
 from explainrelu.reports.whole_box import box_checks, of_the_box, with_the_rest
 from explainrelu.reports.writing import write_file, write_folder, write_text
@@ -49,7 +49,17 @@ from explainrelu.rewrites.convert import convert
 from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
-__all__ = ["PAGE", "STEPS", "Report", "report"]
+__all__ = [
+    "PAGE",
+    "STEPS",
+    "Report",
+    "Request",
+    "gathered",
+    "report",
+    "taken_in",
+    "titled",
+    "to_the_second",
+]
 
 PAGE = "report.html"
 """What :meth:`Report.to_folder` calls the page."""
@@ -120,7 +130,7 @@ class Report:
         OutputError
             Where the folder cannot be written.
         """
-        return write_folder(folder, self._csv_writers())
+        return write_folder(folder, csv_writers(self.tables))
 
     def to_parquet(self, folder: str | Path) -> Path:
         """Write every table as ``<name>.parquet``, in the manner of :meth:`to_csv`.
@@ -132,7 +142,7 @@ class Report:
         OutputError
             Where the folder cannot be written.
         """
-        return write_folder(folder, self._parquet_writers())
+        return write_folder(folder, parquet_writers(self.tables))
 
     def to_html(self, path: str | Path) -> Path:
         """Write one self-contained page, to be read without a network and to be printed.
@@ -154,25 +164,8 @@ class Report:
         OutputError
             Where the folder or one of its files cannot be written.
         """
-        tables = self._parquet_writers() if parquet else self._csv_writers()
-        return write_folder(folder, {PAGE: partial(write_text, page(self.findings))} | tables)
-
-    def _csv_writers(self) -> dict[str, Callable[[Path], None]]:
-        return {
-            f"{name}.csv": partial(table.to_csv, index=False, lineterminator="\n")
-            for name, table in self.tables.items()
-        }
-
-    def _parquet_writers(self) -> dict[str, Callable[[Path], None]]:
-        if find_spec("pyarrow") is None:
-            raise MissingDependencyError(
-                "Parquet files need pyarrow, which is not installed. Write pip install "
-                "'explainrelu[parquet]', or use to_csv."
-            )
-        return {
-            f"{name}.parquet": partial(table.to_parquet, index=False, engine="pyarrow")
-            for name, table in self.tables.items()
-        }
+        writers = parquet_writers(self.tables) if parquet else csv_writers(self.tables)
+        return write_folder(folder, {PAGE: partial(write_text, page(self.findings))} | writers)
 
 
 def report(
@@ -278,7 +271,6 @@ def report(
     few_rules = checked_few_rules(few_rules)
     check_time_limit(time_limit)
     random_state = checked_seed(random_state)
-    shared: dict[str, Any] = {"output": output, "tolerances": tolerances}
     arguments: dict[str, object] = {
         "background": "drawn from the rows",
         "max_rules": max_rules,
@@ -293,27 +285,90 @@ def report(
     }
     steps = _announced(progress)
     next(steps)
-    network, frame, target = _taken_in(model, X, y, units, tolerances)
+    network, frame, target = taken_in(model, X, y, units, tolerances)
     if background is not None:
         background = network.schema.frame(background)
         arguments["background"] = f"{len(background)} rows"
     if domain is not None:
         arguments["domain"] = f"a box of {network.n_inputs} inputs"
-    tables = {} if target is None else {"performance": performance(network, frame, target)}
+    asked = Request(
+        title=title or titled(network, y),
+        created=to_the_second(created),
+        background=background,
+        max_rules=max_rules,
+        few_rules=few_rules,
+        max_rows=max_rows,
+        max_explained=max_explained,
+        output=output,
+        shap=shap,
+        random_state=random_state,
+        time_limit=time_limit,
+        tolerances=tolerances,
+    )
     next(steps)
-    shallow = convert(network, frame, tolerances=tolerances)
     whole = of_the_box(model, network, domain, tolerances)
+    found = gathered(network, frame, target, asked, steps, arguments, domain=domain, whole=whole)
+    next(steps, None)
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Request:
+    """What a report is asked for; the names are those of :func:`report`."""
+
+    title: str
+    created: datetime
+    background: pd.DataFrame | None
+    max_rules: int | None
+    few_rules: int | None
+    max_rows: int | None
+    max_explained: int | None
+    output: str | Sequence[str] | None
+    shap: bool
+    random_state: int
+    time_limit: float | None
+    tolerances: Tolerances
+
+
+def gathered(
+    network: ReluNetwork,
+    frame: pd.DataFrame,
+    target: pd.DataFrame | None,
+    asked: Request,
+    steps: Iterator[str],
+    arguments: dict[str, object],
+    *,
+    domain: Box | None,
+    whole: ThreeLayerNetwork | None,
+) -> Report:
+    """Every part of a report, from what was taken in.
+
+    Parameters
+    ----------
+    steps
+        Is asked for the next one as each begins, from the one after the conversion.
+    arguments
+        What is written down of the call.
+    domain
+        The box that the few rules are proven over.
+    whole
+        The three-layer network of a box, if there is one.
+    """
+    tolerances, seed = asked.tolerances, asked.random_state
+    shared: dict[str, Any] = {"output": asked.output, "tolerances": tolerances}
+    tables = {} if target is None else {"performance": performance(network, frame, target)}
+    shallow = convert(network, frame, tolerances=tolerances)
     next(steps)
-    rules = extract_rules(shallow, max_rules=max_rules, **shared)
+    rules = extract_rules(shallow, max_rules=asked.max_rules, **shared)
     tables |= _rule_tables(rules)
     next(steps)
     few = None
-    if few_rules is not None and len(frame) >= FEWEST_ROWS:
-        proof: dict[str, Any] = {"domain": _box(domain, whole), "time_limit": time_limit}
-        few = few_rules_of(network, frame, few_rules, random_state=random_state, **proof, **shared)
+    if asked.few_rules is not None and len(frame) >= FEWEST_ROWS:
+        proof: dict[str, Any] = {"domain": _box(domain, whole), "time_limit": asked.time_limit}
+        few = few_rules_of(network, frame, asked.few_rules, random_state=seed, **proof, **shared)
         tables |= few_rule_tables(few)
-    elif few_rules is not None:
-        arguments["few_rules"] = f"{few_rules}, none fitted to fewer than {FEWEST_ROWS} rows"
+    elif asked.few_rules is not None:
+        arguments["few_rules"] = f"{asked.few_rules}, none fitted to fewer than {FEWEST_ROWS} rows"
     if target is not None:
         tables |= region_performance(network, frame, target, few, **shared)
     next(steps)
@@ -322,13 +377,14 @@ def report(
         shallow.regions, network.schema.numbers(frame), rules.view
     )
     next(steps)
-    rows = _drawn(len(frame), max_explained, random_state)
+    rows = _drawn(len(frame), asked.max_explained, seed)
+    background = asked.background
     rest = frame if background is None else background
     explanation = explain(network, frame.iloc[rows], background=rest, **shared)
     next(steps)
     comparison = None
-    if shap:
-        drawn: dict[str, Any] = {"max_rows": max_rows, "random_state": random_state}
+    if asked.shap:
+        drawn: dict[str, Any] = {"max_rows": asked.max_rows, "random_state": seed}
         comparison = compare_with_shap(network, frame, background=background, **drawn, **shared)
     next(steps)
     reduction = reduction_frame(network, network.schema.encode(frame), tolerances)
@@ -336,8 +392,8 @@ def report(
         tables["reduction"] = reduction
     next(steps)
     found = Findings(
-        title=title or _title(network, y),
-        created=_to_the_second(created),
+        title=asked.title,
+        created=asked.created,
         shallow=shallow,
         rules=rules,
         explanation=explanation,
@@ -350,7 +406,6 @@ def report(
     tables |= _other_tables(found, frame, target, arguments)
     tables["regions"] = with_the_rest(tables["regions"], whole)
     contract = {name: in_contract(name, tables[name]) for name in TABLES if name in tables}
-    next(steps, None)
     return Report(replace(found, tables=contract), whole)
 
 
@@ -362,7 +417,7 @@ def _announced(progress: Progress | None) -> Iterator[str]:
         yield step
 
 
-def _taken_in(
+def taken_in(
     model: Any, X: Any, y: Any, units: Mapping[str, str] | None, tolerances: Tolerances
 ) -> tuple[ReluNetwork, pd.DataFrame, pd.DataFrame | None]:
     """The network with the units of its columns, the rows and the target as frames."""
@@ -456,7 +511,8 @@ def _placed(explanations: pd.DataFrame, rows: IntArray) -> pd.DataFrame:
     return explanations.assign(row=rows[explanations["row"].to_numpy()])
 
 
-def _to_the_second(created: datetime | None) -> datetime:
+def to_the_second(created: datetime | None) -> datetime:
+    """A moment in UTC without its fraction; now for None."""
     moment = created or datetime.now(UTC)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment.replace(microsecond=0)
@@ -468,7 +524,7 @@ def _name(y: Any) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _title(network: ReluNetwork, y: Any) -> str:
+def titled(network: ReluNetwork, y: Any) -> str:
     """``How the network predicts progression``: the target's name, else those of the outputs."""
     verb = "predicts" if network.outputs.task is Task.REGRESSION else "scores"
     target = _name(y) or " and ".join(network.outputs.names[:3])

@@ -304,15 +304,19 @@ TABLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 
 
-def in_contract(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+def in_contract(
+    name: str, frame: pd.DataFrame, tables: Mapping[str, Mapping[str, str]] = TABLES
+) -> pd.DataFrame:
     """The table ``name`` with exactly the columns and dtypes of its contract.
 
     Parameters
     ----------
     name
-        One of ``TABLES``.
+        One of ``tables``.
     frame
         Has at least the columns of the contract; others are left out.
+    tables
+        The contract, that of a report by default.
 
     Raises
     ------
@@ -325,9 +329,9 @@ def in_contract(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     >>> in_contract("provenance", frame).columns.tolist()
     ['property', 'value']
     """
-    if name not in TABLES:
-        raise ArgumentError(f"A table is one of {', '.join(TABLES)}, got {name!r}.")
-    columns = dict(TABLES[name])
+    if name not in tables:
+        raise ArgumentError(f"A table is one of {', '.join(tables)}, got {name!r}.")
+    columns = dict(tables[name])
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise ArgumentError(f"The table {name!r} needs the columns {missing}, which are not there.")

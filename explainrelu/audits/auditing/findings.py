@@ -44,11 +44,15 @@ class AuditFindings:
     checks
         The verdicts.
     monotonicity, robustness, slopes, fairness, properties, coverage, recourse, rules
-        The parts.
+        The parts; distances of ``robustness`` are in standard deviations.
+    stability
+        The same distances in measurement errors, no farther than these reach.
     diagnostics
         How good the model is by region; None without a target.
     robustness_rows, recourse_rows
         Positions in the data of the rows that these parts looked at.
+    n_refused
+        Rows that the model does not give the favourable class.
     seconds
         Part -> the time it took.
     """
@@ -60,6 +64,7 @@ class AuditFindings:
     checks: tuple[AuditCheck, ...]
     monotonicity: Monotonicity | None
     robustness: Robustness | None
+    stability: Robustness | None
     slopes: Steepest | None
     fairness: Fairness | None
     properties: Mapping[str, PropertyResult]
@@ -69,6 +74,7 @@ class AuditFindings:
     diagnostics: RegionDiagnostics | None
     robustness_rows: IntArray
     recourse_rows: IntArray
+    n_refused: int
     seconds: Mapping[str, float]
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """From what was found to verdicts: one function a section."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from explainrelu.audits.trend.trends import Monotonicity
 from explainrelu.certificate import Certificate, Status
 from explainrelu.explanations.diagnostics import RegionDiagnostics
 from explainrelu.explanations.simplification.few_rules import FewRules
+from explainrelu.network.formula import number_text
 
 __all__ = [
     "on_coverage",
@@ -33,7 +35,6 @@ __all__ = [
 _COLUMNS = {"accuracy": "accuracy", "auc": "local_auc", "log_loss": "local_log_loss",
             "r2": "local_r2", "mse": "local_mse"}  # fmt: skip
 _SMALLER_IS_BETTER = ("log_loss", "mse")
-_NO_CLASSES = "the model does not decide between classes"
 _OF_PROPERTY = {
     PropertyStatus.HOLDS: AuditStatus.PASS,
     PropertyStatus.VIOLATED: AuditStatus.FAIL,
@@ -54,7 +55,7 @@ def on_import(certificate: Certificate) -> Iterator[AuditCheck]:
     told = f"does not hold: {'; '.join(broken)}" if broken else "every check of the import holds"
     yield AuditCheck(
         "model", "the network equals the model", status_of(certificate.status), worst,
-        "the tolerances of the certificate", "exact", told,
+        "within its tolerances", "exact", told,
     )  # fmt: skip
 
 
@@ -102,13 +103,14 @@ def on_monotonicity(expected: Expectations, found: Monotonicity | None) -> Itera
     for trend in found.trends:
         if not trend.expected:
             continue
-        name = f"{trend.output} {trend.expected} in {trend.feature}"
+        score = trend.output if trend.output == "score" else f"score of {trend.output}"
+        name = f"{score} {trend.expected} in {trend.feature}"
         if str(trend.direction) == "not applicable":
             yield AuditCheck.not_applicable("monotonicity", name, trend.reason)
             continue
         share = float(trend.n_violating_rows) / trend.n_rows if trend.n_rows else float("nan")
         told = f"{trend.direction}, by {trend.proof}" if trend.proof else str(trend.direction)
-        told += f"; slope from {trend.slope_lower:.3g} to {trend.slope_upper:.3g}"
+        told += f"; slope from {number_text(trend.slope_lower)} to {number_text(trend.slope_upper)}"
         if trend.n_violating_rows:
             told += f"; {trend.n_violating_rows} of {trend.n_rows} rows lie where it goes against"
         if trend.reason:
@@ -118,36 +120,47 @@ def on_monotonicity(expected: Expectations, found: Monotonicity | None) -> Itera
         yield AuditCheck("monotonicity", name, status, share, trend.expected, exact, told)
 
 
-def on_robustness(expected: Expectations, found: Robustness | None) -> Iterator[AuditCheck]:
-    """How many rows keep their class under measurement errors."""
-    if not expected.measurement_errors:
-        return
+def on_robustness(
+    expected: Expectations, found: Robustness | None, n_rows: int
+) -> Iterator[AuditCheck]:
+    """How many rows keep their class under measurement errors; ``n_rows`` could be looked at."""
     name = "class unchanged by measurement errors"
-    if found is None:
-        yield AuditCheck.not_applicable("robustness", name, _NO_CLASSES)
+    if found is None or not expected.measurement_errors:
+        if expected.measurement_errors or expected.min_stable_share is not None:
+            words = "no measurement errors were named"
+            if expected.measurement_errors:
+                words = "the model does not decide between classes"
+            yield AuditCheck.not_applicable("robustness", name, words)
         return
     lower, upper = found.unchanged_share
     sizes = ", ".join(f"{name} ±{size:g}" for name, size in expected.measurement_errors.items())
-    told = f"{len(found)} rows, errors of {sizes}; proven for {lower:.1%}, at most {upper:.1%}"
+    told = f"{_sample(len(found), n_rows, 'rows')}, errors of {sizes}; "
+    told += f"proven for {lower:.1%}, at most {upper:.1%}"
     least = expected.min_stable_share
     if least is None:
         yield AuditCheck.not_applicable("robustness", name, f"no share was expected; {told}")
     else:
-        yield AuditCheck.between("robustness", name, lower, upper, least, told)
+        check = AuditCheck.between("robustness", name, lower, upper, least, told)
+        yield _sampled(check, len(found), n_rows)
 
 
 def on_fairness(expected: Expectations, found: Fairness | None) -> Iterator[AuditCheck]:
     """Protected columns alone, and rates of groups."""
-    if found is not None and found.individual is not None and found.individual.decides:
+    individual = None if found is None else found.individual
+    if found is not None and individual is not None and individual.decides:
         yield from _on_flips(expected, found)
-    elif expected.max_flip_share is not None:
+    elif individual is not None or expected.max_flip_share is not None:
+        words = "the model does not decide between classes"
+        if individual is None:
+            words = "no protected column of the model was named"
         yield AuditCheck.not_applicable(
-            "fairness", "no class changes with protected columns alone", _NO_CLASSES
+            "fairness", "no class changes with protected columns alone", words
         )
+    groups = pd.DataFrame() if found is None else found.groups
+    notes = () if found is None else found.notes
     wanted = [("difference", expected.group_difference), ("ratio", expected.group_ratio)]
     for kind, thresholds in wanted:
         for rate, threshold in thresholds.items():
-            groups, notes = (pd.DataFrame(), ()) if found is None else (found.groups, found.notes)
             yield from _on_rate(groups, kind, rate, threshold, notes)
 
 
@@ -190,33 +203,46 @@ def _on_rate(
         yield make("fairness", f"{name} of {feature}", value, threshold, "exact", told)
 
 
-def on_recourse(expected: Expectations, found: CounterfactualResult | None) -> Iterator[AuditCheck]:
-    """How many refused rows can reach the favourable class."""
+def on_recourse(
+    expected: Expectations, found: CounterfactualResult | None, n_refused: int
+) -> Iterator[AuditCheck]:
+    """How many refused rows can reach the favourable class; ``n_refused`` there are."""
     name = "refused rows that can reach the favourable class"
     if found is None:
         if expected.min_recourse_share is not None:
-            told = "no row audited was refused, or the model does not decide between classes"
-            yield AuditCheck.not_applicable("recourse", name, told)
+            words = "no row was refused, or the model does not decide between classes"
+            yield AuditCheck.not_applicable("recourse", name, words)
         return
     counts = {status: found.status.count(status) for status in CounterfactualStatus}
     n = len(found.status)
     reached = counts[CounterfactualStatus.OPTIMAL] + counts[CounterfactualStatus.BOUNDED]
     open_ones = counts[CounterfactualStatus.UNDECIDED]
-    told = f"{reached} of {n} refused rows can, {counts[CounterfactualStatus.INFEASIBLE]} cannot"
+    told = f"{_sample(n, n_refused, 'refused rows')}: {reached} can, "
+    told += f"{counts[CounterfactualStatus.INFEASIBLE]} cannot"
     told += f", {open_ones} undecided" if open_ones else ""
     if expected.min_recourse_share is None:
         yield AuditCheck.not_applicable("recourse", name, f"no share was expected; {told}")
         return
     bounds = reached / n, (reached + open_ones) / n
-    yield AuditCheck.between("recourse", name, *bounds, expected.min_recourse_share, told)
+    check = AuditCheck.between("recourse", name, *bounds, expected.min_recourse_share, told)
+    yield _sampled(check, n, n_refused)
+
+
+def _sample(n: int, n_all: int, what: str) -> str:
+    return f"{n} {what}" if n == n_all else f"{n} of {n_all} {what}, drawn at random"
+
+
+def _sampled(check: AuditCheck, n: int, n_all: int) -> AuditCheck:
+    """The check as an estimate where not all rows were looked at."""
+    return check if n == n_all else replace(check, exactness="estimated")
 
 
 def on_rules(expected: Expectations, found: FewRules | None) -> Iterator[AuditCheck]:
     """How much a few rules keep of the model."""
     if found is None:
         if expected.min_rules_agreement is not None:
-            told = "too few rows to fit rules to and to hold some out"
-            yield AuditCheck.not_applicable("rules", "decisions that a few rules keep", told)
+            words = "too few rows to fit rules to and hold some out"
+            yield AuditCheck.not_applicable("rules", "what a few rules keep", words)
         return
     unused = found.quality[found.quality["rows"] != found.quality["rows"].iloc[0]]
     rows = unused if len(unused) else found.quality

@@ -29,6 +29,7 @@ __all__ = [
     "leading_outputs",
     "score_name",
     "shown_unit",
+    "value_text",
     "worked_row",
 ]
 
@@ -262,7 +263,9 @@ def worked_row(findings: Findings) -> dict[str, Any]:
     base, score = (a[place] if a.ndim == 1 else a[place, k] for a in (e.base_values, e.scores))
     order = np.argsort(-np.abs(values), kind="stable")
     shown = order[:_STEPS] if order.size > _STEPS + 1 else order
-    labels = [(e.feature_names[j], _value(e.data.iloc[place, j]), float(values[j])) for j in shown]
+    labels = [
+        (e.feature_names[j], value_text(e.data.iloc[place, j]), float(values[j])) for j in shown
+    ]
     rest = float(values[np.setdiff1d(order, shown)].sum())
     if order.size > shown.size:
         labels.append((f"{order.size - shown.size} other columns together", "", rest))
@@ -276,7 +279,7 @@ def worked_row(findings: Findings) -> dict[str, Any]:
         "score": signed(float(score)),
         "base_meaning": e.base_meaning,
         "baseline": ", ".join(
-            f"{name} {_value(value)}" for name, value in e.baseline.iloc[0].items()
+            f"{name} {value_text(value)}" for name, value in e.baseline.iloc[0].items()
         ),
         "steps": _steps(labels, float(base), float(score)),
         "gap": number(abs(float(base + values.sum() - score)), 1),
@@ -296,7 +299,8 @@ def _rule_of(findings: Findings, region: str) -> int:
     return names.index(region) + 1 if region in names else 0
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """A cell of a table as a reader sees it."""
     if pd.isna(value):
         return "missing"
     numeric = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)

@@ -16,6 +16,7 @@ from explainrelu.reports.numbers import MINUS, count, number
 
 __all__ = [
     "bar",
+    "certified_curve",
     "histogram",
     "interval_strip",
     "profile_scale",
@@ -189,6 +190,42 @@ def share_curve(shares: FloatArray) -> str:
     ]
     what = f"{count(half)} of {count(n_regions)} regions hold half of the rows."
     return axes.chart(f"Cumulative share of the rows over the regions. {what}", body)
+
+
+def certified_curve(
+    radii: FloatArray, certified: FloatArray, at_most: FloatArray, *, unit: str
+) -> str:
+    """The share of rows whose class cannot change within a distance, proven and at most.
+
+    Parameters
+    ----------
+    radii : (n_radii,)
+        Distances from 0, rising.
+    certified, at_most : (n_radii,)
+        Bounds of the share; between the two lines it is not decided.
+    """
+    axes, last = _Axes(640), float(radii[-1]) or 1.0
+    places = [
+        " ".join(
+            f"{axes.across(r / last):.1f},{axes.up(v):.1f}"
+            for r, v in zip(radii, values, strict=True)
+        )
+        for values in (certified, at_most)
+    ]
+    ends = [f"{axes.across(end):.1f},{axes.up(0.0):.1f}" for end in (0.0, 1.0)]
+    body = [
+        *(axes.level(share, f"{share:.0%}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)),
+        f'<polygon class="area" points="{ends[0]} {places[0]} {ends[1]}"/>',
+        f'<polyline class="curve used" points="{places[1]}"/>',
+        f'<polyline class="curve" points="{places[0]}"/>',
+        *(axes.below(k / 4, number(k * last / 4, 2)) for k in range(5)),
+        axes.title(unit),
+    ]
+    below = radii[certified < 0.5]
+    what = "At least half of the rows are proven at every distance shown."
+    if below.size:
+        what = f"Fewer than half of the rows are proven from {number(float(below[0]), 2)} on."
+    return axes.chart(f"Share of rows whose class cannot change within a distance. {what}", body)
 
 
 def histogram(values: FloatArray, low: float, high: float, *, title: str, unit: str) -> str:

@@ -100,6 +100,30 @@ def test_a_model_that_says_nothing_is_found_out():
     assert verdict(found, "most frequent class") == "fail"
 
 
+def test_protected_columns_are_not_for_people_to_change_unless_it_is_said():
+    assert Expectations(protected=["sex"]).changeable.immutable == ("sex",)
+    own = Actionability(immutable=["age"])
+    assert Expectations(protected=["sex"], actionability=own).changeable is own
+
+
+def test_distances_are_measured_by_the_spread_of_all_rows():
+    rows = np.c_[np.r_[np.zeros(3), np.arange(57.0)], np.ones(60)]  # the second never varies
+    network = ReluNetwork.from_weights([[[1.0, 0.0]], [[1.0]]], [[0.0], [-20.5]])
+    found = audited(network.with_classes(["no", "yes"]), rows, limits={**FEW, "robustness_rows": 3})
+    assert found.robustness.features == ("x0",)
+    at = found.robustness_rows
+    expected = np.abs(rows[at, 0] - 20.5) / rows[:, 0].std()
+    np.testing.assert_allclose(found.robustness.upper, expected, rtol=1e-6)
+
+
+def test_of_several_classes_expected_directions_are_about_the_favourable_one():
+    model, X, _ = models.iris()
+    wanted = {"monotone": {"petal length (cm)": "increasing"}, "favourable": "virginica"}
+    found = audited(model, X, expectations=wanted, limits=FEW)
+    assert {trend.output for trend in found.monotonicity.trends} == {"virginica"}
+    assert len(found.monotonicity) == 4
+
+
 def test_without_a_target_performance_is_not_applicable():
     model, X, _ = models.iris()
     found = audited(model, X, expectations={"performance": {"accuracy": 0.5}}, limits=FEW)
