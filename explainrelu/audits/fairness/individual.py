@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from explainrelu.arrays import FloatArray
+from explainrelu.arrays import FloatArray, dense
 from explainrelu.audits.fairness.alternatives import Alternatives, alternatives_of
 from explainrelu.audits.fairness.flips import Flips, flips_of
 from explainrelu.audits.fairness.twin import Twin, twin_of
@@ -39,22 +39,24 @@ class IndividualFairness:
     Attributes
     ----------
     protected
-        The protected columns and the values compared.
+        The protected columns and the values compared; no value of a column that is no input.
     verdict
         The proof, the counterexample, or what is known of neither: over the twin of the network
-        (:func:`explainrelu.audits.fairness.twin.twin_of`). None where a data row settles it, and
-        where there are no classes.
+        (:func:`explainrelu.audits.fairness.twin.twin_of`). None where a data row settles it, where
+        no protected column reaches a unit, and where there are no classes.
     witness
         Two raw rows, ``as it is`` and ``changed``, that differ in protected columns only and in
         their class; None where there are none.
     effect
         The largest change of the score by protected columns alone, with bounds; None for several
-        outputs.
+        outputs, and where no protected column reaches a unit.
     rows
         One row a data row: ``row flips protected changed_to score score_changed largest_change
         exactness``.
     decides
         Whether the model decides between classes; else ``status`` is undecided.
+    reaches
+        Whether some protected column reaches a unit of the network; else none changes anything.
     """
 
     protected: tuple[Alternatives, ...]
@@ -63,6 +65,7 @@ class IndividualFairness:
     effect: ScoreRange | None
     rows: pd.DataFrame
     decides: bool = True
+    reaches: bool = True
 
     def __repr__(self) -> str:
         names = ", ".join(each.column.name for each in self.protected)
@@ -72,6 +75,8 @@ class IndividualFairness:
     @property
     def status(self) -> Status:
         """``holds``: no row of the domain changes its class. ``fails``: the witness does."""
+        if self.decides and not self.reaches:
+            return Status.HOLDS
         if self.decides and bool(self.rows["flips"].any()):
             return Status.FAILS
         return Status.UNDECIDED if self.verdict is None else _STATUS[self.verdict.status]
@@ -79,6 +84,8 @@ class IndividualFairness:
     @property
     def largest_effect(self) -> float:
         """No protected change moves the score by more; NaN for several outputs."""
+        if not self.reaches:
+            return 0.0
         return float("nan") if self.effect is None else max(self.effect.upper, -self.effect.lower)
 
     @property
@@ -87,7 +94,11 @@ class IndividualFairness:
         names = " and ".join(each.column.name for each in self.protected)
         if not self.decides:
             return Certificate()
-        detail = f"values compared: {'; '.join(each.words for each in self.protected)}"
+        if not self.reaches:
+            verb = "reach" if len(self.protected) > 1 else "reaches"
+            detail = f"{names} {verb} no unit of the network"
+        else:
+            detail = f"values compared: {'; '.join(each.words for each in self.protected)}"
         if self.verdict is not None and self.verdict.reason:
             detail += f". {self.verdict.reason}"
         check = Check(
@@ -142,7 +153,7 @@ def individual_fairness(
     Raises
     ------
     ColumnsError, ArgumentError, InputTypeError
-        For protected columns that the model does not read, and values they cannot take.
+        For protected columns that the model does not have, and values they cannot take.
     ModelError, DataError
         Where the model or the rows cannot be taken in.
 
@@ -171,8 +182,12 @@ def individual_fairness(
     box = Box.from_data(network.schema.spread(numbers)) if domain is None else domain
     check_domain(box, network.n_inputs, network.schema)
     found = alternatives_of(protected, network.schema, numbers, box)
-    twin = twin_of(network, box, found)
-    flips = flips_of(network, numbers, found, tolerances)
+    used = tuple(each for each in found if _reaches(network, each))
+    flips = flips_of(network, numbers, used, tolerances)
+    if not used:
+        rows = flips.frame.assign(protected=" and ".join(each.column.name for each in found))
+        return IndividualFairness(found, None, None, None, rows, _decides(network), reaches=False)
+    twin = twin_of(network, box, used)
     shared: dict[str, Any] = {"random_state": random_state, "tolerances": tolerances}
     verdict = None
     inside = bool(box.contains(network.schema.spread(numbers)).all())
@@ -196,6 +211,13 @@ def individual_fairness(
         rows=flips.frame,
         decides=_decides(network),
     )
+
+
+def _reaches(network: ReluNetwork, each: Alternatives) -> bool:
+    """Whether a column has some weight."""
+    first = network.layers[0].weight if network.layers else network.output.weight
+    inputs = list(network.schema.groups[each.column.name])
+    return bool(inputs) and bool(np.any(dense(first[:, inputs])))
 
 
 def _decides(network: ReluNetwork) -> bool:
