@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from explainrelu import datasets, errors, training
     from explainrelu.audits.actionability import Actionability
+    from explainrelu.audits.auditing.expectations import AuditLimits, Expectations
     from explainrelu.audits.counterfactuals import counterfactuals
     from explainrelu.audits.coverage import coverage
     from explainrelu.audits.fairness.fairness import fairness
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from explainrelu.reports.displays.rules_error import RulesErrorDisplay
     from explainrelu.reports.displays.trade_off import TradeOffDisplay
     from explainrelu.reports.displays.waterfall import WaterfallDisplay
+    from explainrelu.reports.audit.audit import audit
     from explainrelu.reports.report import report
     from explainrelu.rewrites import hard_functions
     from explainrelu.rewrites.canonical_form import canonical_form
@@ -80,10 +82,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "Actionability": "audits.actionability",
     "AgreementDisplay": "reports.displays.agreement",
+    "AuditLimits": "audits.auditing.expectations",
     "Box": "geometry.box",
     "Certificate": "certificate",
     "CoefficientProfileDisplay": "reports.displays.coefficient_profile",
     "ExactIntegratedGradients": "explanations.captum_interface",
+    "Expectations": "audits.auditing.expectations",
     "InputSchema": "network.schema",
     "LinearConstraint": "audits.verification.constraints",
     "OutputConstraints": "audits.verification.constraints",
@@ -96,6 +100,7 @@ _HOMES = {
     "TradeOffDisplay": "reports.displays.trade_off",
     "WaterfallDisplay": "reports.displays.waterfall",
     "attribution_sensitivity": "explanations.agreement.sensitivity",
+    "audit": "reports.audit.audit",
     "canonical_form": "rewrites.canonical_form",
     "certify": "regions.verification",
     "check_equivalence": "rewrites.equivalence.check",
@@ -155,10 +160,12 @@ _MODULES = {
 __all__ = [
     "Actionability",
     "AgreementDisplay",
+    "AuditLimits",
     "Box",
     "Certificate",
     "CoefficientProfileDisplay",
     "ExactIntegratedGradients",
+    "Expectations",
     "InputSchema",
     "LinearConstraint",
     "OutputConstraints",
@@ -171,6 +178,7 @@ __all__ = [
     "TradeOffDisplay",
     "WaterfallDisplay",
     "attribution_sensitivity",
+    "audit",
     "canonical_form",
     "certify",
     "check_equivalence",

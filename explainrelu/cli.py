@@ -1,6 +1,6 @@
 """The command line: arguments and help; the work is done in explainrelu.command_line.
 
-    explainrelu demo | inspect | report | convert | rules | rank | explain | compare
+    explainrelu demo | inspect | report | convert | rules | simplify | rank | explain | compare
                 | regions | map | compress | equal
 
 Exit code 0 where all went well, 1 where a check does not hold, 2 for input that cannot be used
@@ -188,6 +188,9 @@ def inspect(console: "Console", **options: Any) -> bool:
     _BACKGROUND,
     _CLASS,
     _MAX_RULES,
+    _number(
+        "--few-rules", 6, "Fit at most N rules in place of the network; 0 leaves them out.", least=0
+    ),
     _SHAP_ROWS,
     option(
         "Result", "--shap/--no-shap", default=True, show_default=True, help="Compare with SHAP."
@@ -202,7 +205,7 @@ def report(console: "Console", **options: Any) -> bool:
     """Write every table and one HTML page about a model."""
     from explainrelu.command_line.commands import write_report
 
-    names = ("folder", "parquet", "max_rules", "rows", "shap", "title", "seed")
+    names = ("folder", "parquet", "max_rules", "few_rules", "rows", "shap", "title", "seed")
     return write_report(_reads(options), console, **{name: options[name] for name in names})
 
 
@@ -241,6 +244,47 @@ def rules(console: "Console", *, path: Path | None, max_rules: int, **options: A
     from explainrelu.command_line.commands import rules as run
 
     return run(_reads(options), console, path, max_rules=max_rules)
+
+
+@_command(
+    *_INPUTS,
+    _CLASS,
+    _number("--max-rules", 8, "At most N rules; fewer where more are not worth having."),
+    option(
+        "Result", "--max-error", type=float, default=None, metavar="SIZE",
+        help="The fewest rules whose errors on the rows used are at most SIZE, in units of the "
+        "score.",
+    ),
+    option(
+        "Result", "--splits", type=click.Choice(["network", "axis"]), default="network",
+        show_default=True,
+        help="Conditions: half-spaces the network itself uses, or one column at a time.",
+    ),
+    option(
+        "Result", "--max-terms", type=int, default=None, metavar="N",
+        help="At most N columns in a formula.",
+    ),
+    option(
+        "Result", "--time-limit", type=float, default=10.0, show_default=True, metavar="SECONDS",
+        help="For the proof; what is not proven by then keeps a bound that holds.",
+    ),
+    _SEED,
+    _TABLE,
+    examples="""
+        explainrelu simplify model.skops patients.csv --target diagnosis
+        explainrelu simplify model.skops patients.csv --target diagnosis --splits axis --max-terms 4
+    """,
+)  # fmt: skip
+def simplify(console: "Console", *, path: Path | None, **options: Any) -> bool:
+    """Put a few rules in place of the network, with a proof of how far they can be off.
+
+    A quarter of the rows is kept out of the fit and measured on. Exit code 1 where --max-error
+    was not reached, or a check does not hold.
+    """
+    from explainrelu.command_line.simplifying import simplify_model
+
+    names = ("max_rules", "max_error", "splits", "max_terms", "time_limit", "seed")
+    return simplify_model(_reads(options), console, path, **{name: options[name] for name in names})
 
 
 @_command(

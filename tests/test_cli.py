@@ -19,6 +19,7 @@ from explainrelu.explanations.agreement.with_shap import compare_with_shap
 from explainrelu.explanations.explain import METHODS, explain
 from explainrelu.explanations.ranking import rank_features
 from explainrelu.explanations.rules import extract_rules
+from explainrelu.explanations.simplify import simplify
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
 from explainrelu.regions.enumeration import enumerate_regions
@@ -31,7 +32,7 @@ from tests import models
 from tests.cli_page import PAGE, page
 
 COMMANDS = (
-    *("demo", "inspect", "report", "convert", "rules", "rank", "explain", "compare"),
+    *("demo", "inspect", "report", "convert", "rules", "simplify", "rank", "explain", "compare"),
     *("regions", "map", "compress", "equal"),
 )
 IRIS = ("iris.skops", "iris.csv", "--target", "species")
@@ -204,7 +205,7 @@ def test_convert_saves_what_it_certifies(files: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_report_writes_every_table_and_the_page(files: Path, tmp_path: Path, kind: str) -> None:
-    options = ("--no-shap", "--max-rules", "2", "-o", tmp_path / "out")
+    options = ("--no-shap", "--max-rules", "2", "--few-rules", "2", "-o", tmp_path / "out")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
     parquet = ("--parquet",) if kind == "parquet" else ()
@@ -212,7 +213,63 @@ def test_report_writes_every_table_and_the_page(files: Path, tmp_path: Path, kin
     assert found["holds"]
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {*found["files"], "mine.txt"}
-    assert {"report.html", f"rules.{kind}", f"performance.{kind}"} <= names
+    assert {"report.html", f"few_rules.{kind}", f"performance.{kind}"} <= names
+
+
+def test_report_leaves_few_rules_out_for_none_of_them(files: Path, tmp_path: Path) -> None:
+    options = ("--no-shap", "--max-rules", "1", "--few-rules", "0", "-o", tmp_path / "out")
+    found = data(run(files, "report", *IRIS, *options, "--json"))
+    assert not any(name.startswith("few_rule") for name in found["files"])
+    assert "--few-rules" in refusal(run(files, "report", *IRIS, "--few-rules", "-1"))
+    assert "'x' is not a valid integer" in refusal(run(files, "report", *IRIS, "--few-rules", "x"))
+
+
+def test_simplify_gives_the_few_rules(files: Path) -> None:
+    model, X, _ = models.loan_decisions()
+    options = ("--max-rules", "2", "--splits", "axis", "--max-terms", "3", "--seed", "4")
+    found = data(run(files, "simplify", *LOANS, *options, "--time-limit", "60", "--json"))
+    own = simplify(
+        model, X, max_rules=2, splits="axis", max_terms=3, random_state=4, time_limit=60.0
+    )
+    wanted = own.to_frame()
+    fitted = [c for c in wanted.columns if not c.startswith(("deviation", "bound"))]
+    assert records(pd.DataFrame(found["rules"])[fitted]) == records(wanted[fitted])
+    assert found["quality"] == records(own.quality)
+    assert found["trade_off"] == records(own.trade_off())
+    assert found["holds"]
+
+
+def test_simplify_writes_its_table(files: Path, tmp_path: Path) -> None:
+    options = ("--max-rules", "2", "--time-limit", "0.5", "-o", tmp_path / "few.csv")
+    result = run(files, "simplify", *IRIS, *options)
+    assert result.exit_code == 0
+    assert f"Wrote 2 rules to {tmp_path / 'few.csv'}" in result.stdout
+    assert pd.read_csv(tmp_path / "few.csv")["rule"].unique().tolist() == ["R1", "R2"]
+
+
+def test_simplify_answers_one_where_the_error_is_not_reached(files: Path) -> None:
+    options = ("--max-rules", "1", "--max-error", "0.0001", "--time-limit", "0.5")
+    result = run(files, "simplify", *IRIS, *options)
+    assert result.exit_code == 1
+    assert "were not reached with 1 rules" in result.stdout
+    assert "Warning: a check fails: errors on the rows used are at most max_error" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--max-rules", "0"), "must be at least 1, got 0"),
+        (("--max-error", "-1"), "max_error must be a number above 0"),
+        (("--max-terms", "0"), "max_terms must be a whole number of at least 1"),
+        (("--splits", "round"), "'round' is not one of 'network', 'axis'"),
+        (("--time-limit", "0"), "time_limit must be a positive number of seconds"),
+        (("-o", "few.txt"), "must end in .csv or .parquet"),
+    ],
+)
+def test_options_of_simplify_that_are_not_offered_are_refused(
+    files: Path, options: tuple[str, ...], said: str
+) -> None:
+    assert said in " ".join(refusal(run(files, "simplify", *IRIS, *options)).split())
 
 
 @pytest.mark.parametrize(
@@ -254,6 +311,7 @@ def test_compare_writes_its_three_tables(files: Path, tmp_path: Path) -> None:
     [
         ("convert", (), "Certificate: holds"),
         ("rules", ("--max-rules", "1"), "IF "),
+        ("simplify", ("--max-rules", "2", "--time-limit", "0.5"), "Another number of rules"),
         ("rank", (), "petal width (cm)"),
         ("explain", ("--row", "3"), "formula holds for"),
         ("compare", ("--rows", "2"), "Why they differ"),

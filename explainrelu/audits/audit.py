@@ -16,12 +16,14 @@ from explainrelu.audits.counterfactuals import counterfactuals
 from explainrelu.audits.coverage import coverage
 from explainrelu.audits.fairness.fairness import Fairness, fairness
 from explainrelu.audits.fairness.flips import classes_of
+from explainrelu.audits.fairness.groups import sensitive_frame
 from explainrelu.audits.lipschitz import lipschitz
 from explainrelu.audits.monotonicity import monotonicity
 from explainrelu.audits.properties import verify_property
 from explainrelu.audits.recourse.result import CounterfactualResult
 from explainrelu.audits.robustness import robustness
 from explainrelu.explanations.diagnostics import region_diagnostics
+from explainrelu.explanations.simplification.few_rules import FewRules
 from explainrelu.explanations.simplify import simplify
 from explainrelu.explanations.targets import class_codes, target_frame
 from explainrelu.geometry.box import Box
@@ -59,6 +61,7 @@ def audited(
     limits: AuditLimits | Mapping[str, Any] | None = None,
     X_train: Any = None,
     domain: Box | None = None,
+    rules: FewRules | None = None,
     progress: Callable[[int, str], None] | None = None,
     tolerances: Tolerances = DEFAULT_TOLERANCES,
 ) -> AuditFindings:
@@ -83,6 +86,8 @@ def audited(
     domain
         The box, over the encoded inputs, that proofs are about; by default the smallest around the
         rows (and the training rows).
+    rules
+        A few rules that were fitted to the network before; by default :func:`simplify` fits them.
     progress
         Is called with the number of parts done and the name of the next, of ``AUDIT_STEPS``.
 
@@ -118,10 +123,12 @@ def audited(
     expected.check(network.schema, network.outputs)
     frame = network.schema.frame(X)
     points = network.schema.encode(frame)
+    if sensitive_features is not None:
+        sensitive_features = sensitive_frame(sensitive_features, len(frame))
     around = points if X_train is None else np.vstack([points, network.schema.encode(X_train)])
     box = Box.from_data(around) if domain is None else domain
     check_domain(box, network.n_inputs, network.schema)
-    asked = _Audit(network, frame, points, y, expected, far, box, tolerances, progress)
+    asked = _Audit(network, frame, points, y, expected, far, box, rules, tolerances, progress)
     return asked.findings(sensitive_features, X_train)
 
 
@@ -137,12 +144,13 @@ class _Audit:
         expected: Expectations,
         limits: AuditLimits,
         domain: Box,
+        rules: FewRules | None,
         tolerances: Tolerances,
         progress: Callable[[int, str], None] | None,
     ) -> None:
         self._network, self._frame, self._points, self._y = network, frame, points, y
         self._expected, self._limits, self._domain = expected, limits, domain
-        self._tolerances, self._progress = tolerances, progress
+        self._tolerances, self._progress, self._given = tolerances, progress, rules
         self._seconds: dict[str, float] = {}
         self._rng = np.random.default_rng(limits.random_state)
         self._shared: dict[str, Any] = {
@@ -158,7 +166,8 @@ class _Audit:
         robust_rows = self._some(np.arange(len(self._frame)), self._limits.robustness_rows)
         robust, slopes = self._timed(2, lambda: (self._robust(robust_rows), self._slopes()))
         fair = self._timed(3, lambda: self._fair(sensitive_features))
-        refused = self._some(self._refused(), self._limits.recourse_rows)
+        every = self._refused()
+        refused = self._some(every, self._limits.recourse_rows)
         recourse = self._timed(4, lambda: self._recourse(refused))
         rules = self._timed(5, self._rules)
         properties = self._timed(6, self._properties)
@@ -170,9 +179,9 @@ class _Audit:
             *judging.on_import(self._network.certificate),
             *judging.on_performance(expected, diagnostics, self._constant()),
             *judging.on_monotonicity(expected, trends),
-            *judging.on_robustness(expected, robust),
+            *judging.on_robustness(expected, robust, len(self._frame)),
             *judging.on_fairness(expected, fair),
-            *judging.on_recourse(expected, recourse),
+            *judging.on_recourse(expected, recourse, every.size),
             *judging.on_rules(expected, rules),
             *judging.on_properties(properties),
             *judging.on_coverage(expected, covered),
@@ -194,6 +203,7 @@ class _Audit:
             diagnostics=diagnostics,
             robustness_rows=robust_rows,
             recourse_rows=refused,
+            n_refused=every.size,
             seconds=self._seconds,
         )
 
@@ -218,13 +228,11 @@ class _Audit:
         )
 
     def _trends(self) -> Any:
-        expected = dict(self._expected.monotone)
         return monotonicity(
             self._network,
             self._domain,
             X=self._frame,
-            features=list(expected) if expected else None,
-            direction=expected or None,
+            direction=dict(self._expected.monotone) or None,
             max_regions=self._limits.max_regions,
             **self._shared,
         )
@@ -306,6 +314,8 @@ class _Audit:
         )
 
     def _rules(self) -> Any:
+        if self._given is not None:
+            return self._given
         if len(self._frame) < 20:  # too few to fit rules to and to hold some out
             return None
         return simplify(

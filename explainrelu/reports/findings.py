@@ -11,6 +11,7 @@ from explainrelu.certificate import Certificate, Check, Status
 from explainrelu.explanations.agreement.with_shap import Comparison
 from explainrelu.explanations.explanation import Explanation
 from explainrelu.explanations.rules import RuleSet
+from explainrelu.explanations.simplification.few_rules import FewRules
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import ScoreView
 from explainrelu.rewrites.three_layer.network import ThreeLayerNetwork
@@ -39,6 +40,8 @@ class Findings:
         Which rows of the data were explained.
     comparison
         The comparison with SHAP, None where it was not asked for.
+    few_rules
+        A few rules in place of the network, None where they were not asked for.
     certificate
         Every check of the above together.
     tables
@@ -52,6 +55,7 @@ class Findings:
     explanation: Explanation
     rows: IntArray
     comparison: Comparison | None
+    few_rules: FewRules | None
     certificate: Certificate
     tables: Mapping[str, pd.DataFrame]
 

@@ -7,11 +7,20 @@ from typing import Any
 import numpy as np
 
 from explainrelu.certificate import Exactness, Status
+from explainrelu.explanations.conditions import rounded_up
+from explainrelu.explanations.simplification.deviation import Deviations
 from explainrelu.network.outputs import Link
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.numbers import count, counted, number, percent
 
-__all__ = ["Direction", "Statement", "direction", "statements", "verdict"]
+__all__ = [
+    "Direction",
+    "Statement",
+    "deviation_text",
+    "direction",
+    "statements",
+    "verdict",
+]
 
 _NEARLY_ALL = 0.95
 
@@ -62,7 +71,21 @@ def verdict(findings: Findings) -> str:
             f"{rows} the imported network gives the model's own raw score{exactly}; its "
             "three-layer equivalent,"
         )
-    return f"{held} {start} the rules and the attributions are equal to it. {_coverage(findings)}"
+    equal = f"{start} the rules and the attributions are equal to it."
+    return " ".join([held, equal, _coverage(findings), *_approximation(findings)])
+
+
+def _approximation(findings: Findings) -> list[str]:
+    """That a few rules are no equal, so that their deviation is taken for no failed check."""
+    found = findings.few_rules
+    if found is None:
+        return []
+    unit = f" {found.view.unit}" if found.view.unit else ""
+    rules = "One rule stands" if len(found) == 1 else f"{count(len(found))} rules stand"
+    return [
+        f"{rules} for it approximately, off by {deviation_text(found.visited)}{unit} over those "
+        "regions: that is proven, and no check that fails."
+    ]
 
 
 def _coverage(findings: Findings) -> str:
@@ -100,6 +123,7 @@ def statements(findings: Findings) -> list[Statement]:
         *_rules(findings),
         _attributions(findings),
         _ranking(findings),
+        *_few_rules(findings),
         *_shap(findings),
         *_performance(findings),
         *_link(findings),
@@ -180,11 +204,61 @@ def _attributions(findings: Findings) -> Statement:
 
 def _ranking(findings: Findings) -> Statement:
     return Statement(
-        "The ranking of the columns",
+        "The ranking of the columns and the spread of their coefficients",
         "exact",
         f"these {counted(findings.n_rows, 'row')}",
         "computed from the coefficients of every region visited; other rows, other ranking",
     )
+
+
+def _few_rules(findings: Findings) -> list[Statement]:
+    found = findings.few_rules
+    if found is None:
+        return []
+    unit = f" {found.view.unit}" if found.view.unit else ""
+    rows = "not used" if (found.quality["rows"] == "not used").any() else "used"
+    n_rows = int(found.quality.loc[found.quality["rows"] == rows, "n_rows"].iloc[0])
+    parts = (
+        ("over the regions visited", found.visited, "the regions of these rows, inside the box"),
+        (
+            "over the whole domain",
+            found.whole,
+            "the box around these rows, levels at one of theirs",
+        ),
+    )
+    return [
+        *(
+            Statement(
+                f"How far the few rules can be off, {where}",
+                str(deviations.exactness),
+                reach,
+                f"{deviation_text(deviations)}{unit}; proven by {_proofs(deviations)}",
+            )
+            for where, deviations, reach in parts
+        ),
+        Statement(
+            "How well the few rules stand for the network",
+            "estimated",
+            f"{counted(n_rows, 'row')} {rows} to fit them",
+            "a fit; other rows give other figures",
+        ),
+    ]
+
+
+def deviation_text(deviations: Deviations) -> str:
+    """``at most 1.3``, or ``1.1 to 1.3`` where no point is known that is as far off as the bound.
+
+    The bound is never rounded down.
+    """
+    bound = number(rounded_up(deviations.largest_bound), 2)
+    if deviations.exactness is Exactness.EXACT:
+        return f"at most {bound}"
+    return f"{number(deviations.largest_value, 2)} to {bound}"
+
+
+def _proofs(deviations: Deviations) -> str:
+    """What proved the bounds, each once."""
+    return " and ".join(dict.fromkeys(how for rule in deviations.how for how in rule))
 
 
 def _shap(findings: Findings) -> list[Statement]:
@@ -208,7 +282,9 @@ def _performance(findings: Findings) -> list[Statement]:
         return []
     return [
         Statement(
-            "Performance",
+            "Performance, overall, by region and by few rule"
+            if findings.few_rules is not None
+            else "Performance, overall and by region",
             "estimated",
             f"these {counted(findings.n_rows, 'row')}",
             "says nothing of new data where the model was trained on these rows",

@@ -7,7 +7,7 @@ from explainrelu.explanations.ranking import leading_output
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.numbers import count, counted, merit, percent
 from explainrelu.reports.page.cards import score_name
-from explainrelu.reports.statements import Direction, direction, verdict
+from explainrelu.reports.statements import Direction, deviation_text, direction, verdict
 from explainrelu.reports.tables import rows_of
 
 __all__ = ["summary"]
@@ -28,7 +28,7 @@ _SIGNS = {
 def summary(findings: Findings) -> str:
     """What model, how many regions, what is proven, what matters, and how far SHAP agrees."""
     parts = [_head(findings), _regions(findings), _ranking(findings), _rule(findings)]
-    parts += [_performance(findings), _agreement(findings)]
+    parts += [_few_rules(findings), _performance(findings), _agreement(findings)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -92,6 +92,26 @@ def _rule(findings: Findings) -> str:
         nearest = next((c for c in rule.conditions if c.distance > 0), rule.conditions[0])
         lines.append(_filled(nearest.text, indent="    "))
     return "\n".join(lines)
+
+
+def _few_rules(findings: Findings) -> str:
+    """How good a few rules are, and how far they can be off."""
+    found = findings.few_rules
+    if found is None:
+        return ""
+    rows = "not used" if (found.quality["rows"] == "not used").any() else "used"
+    part = found.quality[found.quality["rows"] == rows]
+    told = [f"explain {merit(float(part['r2'].mean()))} of the variance of its score (R2)"]
+    if part["equal_decisions"].notna().all():
+        told.insert(0, f"decide as it does in {percent(float(part['equal_decisions'].iloc[0]))}")
+    unit = f" {found.view.unit}" if found.view.unit else ""
+    return _filled(
+        f"A few rules instead: {counted(len(found), 'rule')}, fitted to the network, on "
+        f"{counted(int(part['n_rows'].iloc[0]), 'row')} {rows} to fit them {' and '.join(told)}. "
+        f"Proven: they are off by {deviation_text(found.visited)}{unit} "
+        f"({found.visited.exactness}) over the regions visited, and by "
+        f"{deviation_text(found.whole)}{unit} ({found.whole.exactness}) over the whole domain."
+    )
 
 
 def _performance(findings: Findings) -> str:

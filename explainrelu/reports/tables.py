@@ -116,6 +116,91 @@ _CONTRACT: dict[str, dict[str, str]] = {
         "comparable": _BOOL,
         "exactness": _STR,
     },
+    "coefficient_profile": {
+        "output": _STR,
+        "feature": _STR,
+        "lower_5": _FLOAT,
+        "lower_quartile": _FLOAT,
+        "median": _FLOAT,
+        "upper_quartile": _FLOAT,
+        "upper_5": _FLOAT,
+        "raising_share": _FLOAT,
+        "lowering_share": _FLOAT,
+        "signed": _BOOL,
+        "unit": _STR,
+        "scale": _STR,
+        "exactness": _STR,
+    },
+    "few_rules": {
+        "rule": _STR,
+        "output": _STR,
+        "n_rows": _INT,
+        "share": _FLOAT,
+        "conditions": _STR,
+        "n_conditions": _INT,
+        "formula": _STR,
+        "score_min": _FLOAT,
+        "score_max": _FLOAT,
+        "deviation_visited": _FLOAT,
+        "bound_visited": _FLOAT,
+        "visited_is": _STR,
+        "deviation_domain": _FLOAT,
+        "bound_domain": _FLOAT,
+        "domain_is": _STR,
+        "scale": _STR,
+        "unit": _STR,
+        "exactness": _STR,
+    },
+    "few_rule_conditions": {
+        "rule": _STR,
+        "condition": _INT,
+        "feature": _STR,
+        "level": _STR,
+        "coefficient": _FLOAT,
+        "relation": _STR,
+        "bound": _FLOAT,
+        "distance": _FLOAT,
+    },
+    "few_rule_coefficients": {
+        "rule": _STR,
+        "output": _STR,
+        "feature": _STR,
+        "level": _STR,
+        "coefficient": _FLOAT,
+        "unit": _STR,
+        "scale": _STR,
+    },
+    "few_rule_deviations": {
+        "rule": _STR,
+        "output": _STR,
+        "scope": _STR,
+        "value": _FLOAT,
+        "bound": _FLOAT,
+        "gap": _FLOAT,
+        "exactness": _STR,
+        "proven_by": _STR,
+    },
+    "few_rule_quality": {
+        "rows": _STR,
+        "n_rows": _INT,
+        "output": _STR,
+        "mean_error": _FLOAT,
+        "largest_error": _FLOAT,
+        "r2": _FLOAT,
+        "auc": _FLOAT,
+        "equal_decisions": _FLOAT,
+        "exactness": _STR,
+    },
+    "few_rule_curve": {
+        "n_rules": _INT,
+        "rows": _STR,
+        "mean_error": _FLOAT,
+        "largest_error": _FLOAT,
+        "r2": _FLOAT,
+        "equal_decisions": _FLOAT,
+        "chosen": _BOOL,
+        "exactness": _STR,
+    },
     "explanations": {
         "row": _INT,
         "output": _STR,
@@ -140,6 +225,54 @@ _CONTRACT: dict[str, dict[str, str]] = {
         "n_rows": _INT,
         "exactness": _STR,
         "detail": _STR,
+    },
+    "region_performance": {
+        "grouped_by": _STR,
+        "region": _STR,
+        "output": _STR,
+        "n_rows": _INT,
+        "share": _FLOAT,
+        "score_mean": _FLOAT,
+        "score_std": _FLOAT,
+        "response_mean": _FLOAT,
+        "response_std": _FLOAT,
+        "accuracy": _FLOAT,
+        "joint_accuracy": _FLOAT,
+        "local_auc": _FLOAT,
+        "local_log_loss": _FLOAT,
+        "global_auc": _FLOAT,
+        "bias": _FLOAT,
+        "local_mse": _FLOAT,
+        "local_r2": _FLOAT,
+        "global_mse": _FLOAT,
+        "global_r2": _FLOAT,
+        "standard_error": _FLOAT,
+        "margin_mean": _FLOAT,
+        "near_share": _FLOAT,
+        "predicted_mean": _FLOAT,
+        "calibration_gap": _FLOAT,
+        "calibration_error": _FLOAT,
+        "status": _STR,
+        "global_status": _STR,
+        "scale": _STR,
+        "unit": _STR,
+        "exactness": _STR,
+    },
+    "weak_spots": {
+        "grouped_by": _STR,
+        "region": _STR,
+        "output": _STR,
+        "n_rows": _INT,
+        "share": _FLOAT,
+        "error": _FLOAT,
+        "overall_error": _FLOAT,
+        "excess": _FLOAT,
+        "standard_error": _FLOAT,
+        "lower": _FLOAT,
+        "upper": _FLOAT,
+        "beyond_chance": _BOOL,
+        "measure": _STR,
+        "exactness": _STR,
     },
     "reduction": {
         "layer": _INT,
@@ -171,15 +304,19 @@ TABLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 
 
-def in_contract(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+def in_contract(
+    name: str, frame: pd.DataFrame, tables: Mapping[str, Mapping[str, str]] = TABLES
+) -> pd.DataFrame:
     """The table ``name`` with exactly the columns and dtypes of its contract.
 
     Parameters
     ----------
     name
-        One of ``TABLES``.
+        One of ``tables``.
     frame
         Has at least the columns of the contract; others are left out.
+    tables
+        The contract, that of a report by default.
 
     Raises
     ------
@@ -192,9 +329,9 @@ def in_contract(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     >>> in_contract("provenance", frame).columns.tolist()
     ['property', 'value']
     """
-    if name not in TABLES:
-        raise ArgumentError(f"A table is one of {', '.join(TABLES)}, got {name!r}.")
-    columns = dict(TABLES[name])
+    if name not in tables:
+        raise ArgumentError(f"A table is one of {', '.join(tables)}, got {name!r}.")
+    columns = dict(tables[name])
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise ArgumentError(f"The table {name!r} needs the columns {missing}, which are not there.")

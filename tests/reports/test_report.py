@@ -26,8 +26,9 @@ from tests import models
 from tests.reports.samples import MODELS, MORNING, sample
 
 
-def quick(model, X, y=None, **options):
-    return report(model, X, y, shap=False, max_rules=2, created=MORNING, **options)
+def quick(model, X, y=None, *, few_rules=None, **options):
+    chosen = {"shap": False, "max_rules": 2, "few_rules": few_rules, "created": MORNING}
+    return report(model, X, y, **chosen, **options)
 
 
 def facts(found, table="model"):
@@ -38,7 +39,10 @@ def facts(found, table="model"):
 def test_certificate_has_the_checks_of_every_part_and_holds(name):
     found = sample(name)
     names = " | ".join(check.name for check in found.certificate.checks)
-    for part in ("import: raw scores", "listed cell", "each rule's formula", "add up"):
+    for part in (
+        *("import: raw scores", "listed cell", "each rule's formula", "add up"),
+        *("few rules: no point deviates by more, whole domain", "few rules: each witness"),
+    ):
         assert part in names
     assert found.certificate.holds
 
@@ -100,6 +104,7 @@ def test_a_domain_that_is_no_box_is_refused():
 def test_same_call_with_the_same_date_gives_the_same_tables_and_page(tmp_path):
     model, X, y = models.iris()
     first, again = (report(model, X, y, max_rows=3, created=MORNING) for _ in range(2))
+    assert set(first.tables) >= FEW
     for name, table in first.tables.items():
         pd.testing.assert_frame_equal(table, again.tables[name], check_exact=True)
     pages = [r.to_html(tmp_path / f"{i}.html").read_bytes() for i, r in enumerate((first, again))]
@@ -109,7 +114,7 @@ def test_same_call_with_the_same_date_gives_the_same_tables_and_page(tmp_path):
 def test_the_date_is_the_moment_of_the_call_in_utc():
     model, X, _ = models.iris()
     before = datetime.now(UTC).replace(microsecond=0)
-    created = report(model, X, shap=False, max_rules=1).findings.created
+    created = report(model, X, shap=False, max_rules=1, few_rules=None).findings.created
     assert before <= created <= datetime.now(UTC)
 
 
@@ -122,14 +127,115 @@ def test_the_date_is_the_moment_of_the_call_in_utc():
 )
 def test_a_date_is_taken_as_utc_or_turned_into_it(created):
     model, X, _ = models.iris()
-    found = report(model, X, shap=False, max_rules=1, created=created)
+    found = report(model, X, shap=False, max_rules=1, created=created, few_rules=None)
     assert facts(found, "provenance")["created (UTC)"] == "2026-03-01 09:30:00"
 
 
 def test_tables_without_target_and_shap_are_left_out():
     model, X, _ = models.iris()
-    missing = set(TABLES) - set(quick(model, X).tables)
-    assert missing == {"performance", "shap_agreement", "shap_summary", "shap_reasons"}
+    missing = set(TABLES) - set(quick(model, X, few_rules=2).tables)
+    assert missing == {
+        *("performance", "region_performance", "weak_spots"),
+        *("shap_agreement", "shap_summary", "shap_reasons"),
+    }
+
+
+FEW = {name for name in TABLES if name.startswith("few_rule")}
+
+
+def test_few_rules_are_left_out_where_none_are_asked_for():
+    model, X, _ = models.iris()
+    found = quick(model, X, few_rules=None)
+    assert len(FEW) == 6
+    assert not FEW & set(found.tables)
+    assert found.findings.few_rules is None
+    assert not any("few rules" in check.name for check in found.certificate.checks)
+
+
+def test_few_rules_are_not_fitted_to_a_handful_of_rows_and_the_report_says_so():
+    model, X, y = models.iris()
+    found = quick(model, X[:19], y[:19], few_rules=3)
+    assert not FEW & set(found.tables)
+    said = facts(found, "provenance")["argument few_rules"]
+    assert said == "3, none fitted to fewer than 20 rows"
+    assert set(quick(model, X[:20], few_rules=3).tables) > FEW
+
+
+def test_few_rules_deviate_by_no_more_than_is_proven():
+    model, X, _ = models.iris()
+    few = quick(model, X, few_rules=3).findings.few_rules
+    assert str(few.visited.exactness) == "exact"
+    points = few.domain.sample(5_000, np.random.default_rng(1))
+    leaf = few.grown.tree.place(points)
+    scores = few.network.forward(points) @ few.view.matrix.T
+    away = np.abs(scores - few.grown.predict(points))
+    assert (away <= few.whole.bound[leaf] + 1e-9).all()
+    seen = few.network.schema.encode(X)
+    own = few.network.forward(seen) @ few.view.matrix.T
+    gap = np.abs(own - few.grown.predict(seen))
+    assert (gap <= few.visited.bound[few.grown.tree.place(seen)] + 1e-9).all()
+    assert (few.visited.bound <= few.whole.bound + 1e-9).all()
+
+
+def test_proof_without_a_clock_is_no_tighter_than_the_search_finds():
+    model, X, _ = models.wine()
+    network = import_model(model, X)
+    ours = quick(network, X, few_rules=2).findings.few_rules
+    theirs = quick(network, X, few_rules=2, time_limit=60.0).findings.few_rules
+    np.testing.assert_allclose(ours.visited.bound, theirs.visited.bound, rtol=1e-6)
+    assert (ours.whole.bound >= theirs.whole.value - 1e-6).all()
+    assert (ours.whole.value <= theirs.whole.bound + 1e-6).all()
+
+
+def test_few_rules_are_proven_over_the_domain_given():
+    model, X, _ = models.iris()
+    box = Box.from_data(X, margin=0.05)
+    few = quick(convert(model, domain=box, max_regions=20), X, few_rules=2).findings.few_rules
+    np.testing.assert_array_equal(few.domain.lower, box.lower)
+    narrow = Box(box.lower, (box.lower + box.upper) / 2)
+    shallow = convert(model, domain=narrow, max_regions=20)
+    few = quick(shallow, X, few_rules=2).findings.few_rules
+    np.testing.assert_array_equal(few.domain.upper, Box.from_data(X).upper)
+
+
+def test_output_chooses_the_scores_of_the_few_rules():
+    model, X, y = models.iris()
+    for output, name in (("setosa", "setosa"), (("virginica", "setosa"), "virginica - setosa")):
+        tables = quick(model, X, y, few_rules=2, output=output).tables
+        assert set(tables["few_rules"]["output"]) == {name}
+        assert set(tables["coefficient_profile"]["output"]) == {name}
+        assert set(tables["region_performance"]["grouped_by"]) == {
+            "all rows", "few rule", "region"
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_profile_is_the_ranking_spread_out(name):
+    tables = sample(name).tables
+    profile, ranking = tables["coefficient_profile"], tables["ranking"]
+    both = profile.merge(ranking, on=["output", "feature"])
+    assert len(both) == len(profile)
+    signed = both[both["signed"]]
+    np.testing.assert_allclose(signed["raising_share"], signed["positive_share"], atol=1e-12)
+    quantiles = both[["lower_5", "lower_quartile", "median", "upper_quartile", "upper_5"]]
+    assert (np.diff(quantiles.to_numpy(), axis=1) >= 0).all()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_groups_of_the_performance_table_hold_every_row_once(name):
+    table = sample(name).tables["region_performance"]
+    counts = table.groupby(["grouped_by", "output"])["n_rows"].sum()
+    assert (counts == 120).all()
+
+
+@pytest.mark.parametrize(("name", "measure"), [("iris", "joint_accuracy"), ("diabetes", "bias")])
+def test_groups_add_up_to_the_performance_of_all_rows(name, measure):
+    table = sample(name).tables["region_performance"]
+    whole = table[table["grouped_by"] == "all rows"].groupby("output")[measure].first()
+    for kind in ("few rule", "region"):
+        part = table[table["grouped_by"] == kind]
+        mean = (part[measure] * part["n_rows"]).groupby(part["output"]).sum() / 120
+        np.testing.assert_allclose(mean, whole, rtol=1e-9)
 
 
 def test_rows_explained_keep_their_place_in_the_data():
@@ -210,12 +316,29 @@ def test_limit_below_one_is_refused(limit):
         report(model, X, **{limit: 0})
 
 
+@pytest.mark.parametrize("few_rules", [-1, 0])
+def test_fewer_than_one_rule_is_refused(few_rules):
+    model, X, _ = models.iris()
+    with pytest.raises(ArgumentError, match="or None to leave the few rules out, got"):
+        report(model, X, few_rules=few_rules)
+
+
+def test_a_time_that_is_not_positive_is_refused():
+    model, X, _ = models.iris()
+    with pytest.raises(ArgumentError, match="time_limit must be a positive number of seconds"):
+        report(model, X, time_limit=0.0)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"max_rows": "many"}, "max_rows must be a whole number of at least 1 or None, got 'many'"),
         ({"max_explained": 2.5}, "max_explained must be a whole number"),
         ({"max_rules": True}, "max_rules must be a whole number"),
+        ({"few_rules": "x"}, "few_rules must be a whole number of at least 1, or None .*got 'x'"),
+        ({"few_rules": 2.5}, "few_rules must be a whole number"),
+        ({"few_rules": True}, "few_rules must be a whole number"),
+        ({"time_limit": "long"}, "time_limit must be a positive number of seconds"),
         ({"random_state": None}, "random_state must be a whole number, got None"),
         ({"units": ["kg"]}, r"units must be a mapping from column to unit.*got \['kg'\]"),
         ({"units": {"petal": 3}}, "units must be a mapping"),
@@ -292,7 +415,7 @@ def test_folder_named_like_a_table_leaves_no_page_behind(tmp_path):
 
 def test_repr_says_whether_the_certificate_holds():
     assert repr(sample("iris")) == (
-        "Report('How the network scores species', 16 tables, certificate holds)"
+        "Report('How the network scores species', 25 tables, certificate holds)"
     )
 
 

@@ -49,7 +49,7 @@ def test_tables_of_a_report_are_the_contract(name):
         assert shape(frame) == dict(TABLES[table]), table
         assert list(frame.columns) == list(TABLES[table]), table
         assert frame.index.equals(pd.RangeIndex(len(frame))), table
-        assert len(frame), table
+        assert len(frame) or table == "weak_spots", table
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -136,7 +136,7 @@ class Expectations:
         ColumnsError
             For an unknown column.
         ArgumentError
-            For an unknown class.
+            For an unknown class or score.
         """
         names = {"monotone": self.monotone, "protected": self.protected,
                  "measurement_errors": self.measurement_errors}  # fmt: skip
@@ -155,6 +155,8 @@ class Expectations:
             )
         if self.actionability is not None:
             self.actionability.check(schema)
+        for constraints in self.properties.values():
+            constraints.over(outputs)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -49,6 +49,8 @@ class AuditFindings:
         How good the model is by region; None without a target.
     robustness_rows, recourse_rows
         Positions in the data of the rows that these parts looked at.
+    n_refused
+        Rows that the model does not give the favourable class.
     seconds
         Part -> the time it took.
     """
@@ -69,6 +71,7 @@ class AuditFindings:
     diagnostics: RegionDiagnostics | None
     robustness_rows: IntArray
     recourse_rows: IntArray
+    n_refused: int
     seconds: Mapping[str, float]
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """From what was found to verdicts: one function a section."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -114,31 +115,47 @@ def on_monotonicity(expected: Expectations, found: Monotonicity | None) -> Itera
         yield AuditCheck("monotonicity", name, status, share, trend.expected, exact, told)
 
 
-def on_robustness(expected: Expectations, found: Robustness | None) -> Iterator[AuditCheck]:
-    """How many rows keep their class under measurement errors."""
+def on_robustness(
+    expected: Expectations, found: Robustness | None, n_rows: int
+) -> Iterator[AuditCheck]:
+    """How many rows keep their class under measurement errors; ``n_rows`` could be looked at."""
+    name = "class unchanged by measurement errors"
     if found is None or not expected.measurement_errors:
+        if expected.measurement_errors or expected.min_stable_share is not None:
+            words = "no measurement errors were named"
+            if expected.measurement_errors:
+                words = "the model does not decide between classes"
+            yield AuditCheck.not_applicable("robustness", name, words)
         return
     lower, upper = found.unchanged_share
     sizes = ", ".join(f"{name} ±{size:g}" for name, size in expected.measurement_errors.items())
-    told = f"{len(found)} rows, errors of {sizes}; proven for {lower:.1%}, at most {upper:.1%}"
+    told = f"{_sample(len(found), n_rows, 'rows')}, errors of {sizes}; proven for {lower:.1%}, at most {upper:.1%}"
     least = expected.min_stable_share
-    name = "class unchanged by measurement errors"
     if least is None:
         yield AuditCheck.not_applicable("robustness", name, f"no share was expected; {told}")
     else:
-        yield AuditCheck.between("robustness", name, lower, upper, least, told)
+        check = AuditCheck.between("robustness", name, lower, upper, least, told)
+        yield _sampled(check, len(found), n_rows)
 
 
 def on_fairness(expected: Expectations, found: Fairness | None) -> Iterator[AuditCheck]:
     """Protected columns alone, and rates of groups."""
-    if found is None:
-        return
-    if found.individual is not None and found.individual.decides:
+    individual = None if found is None else found.individual
+    if found is not None and individual is not None and individual.decides:
         yield from _on_flips(expected, found)
+    elif individual is not None or expected.max_flip_share is not None:
+        words = "the model does not decide between classes"
+        if individual is None:
+            words = "no protected column of the model was named"
+        yield AuditCheck.not_applicable(
+            "fairness", "no class changes with protected columns alone", words
+        )
+    groups = pd.DataFrame() if found is None else found.groups
+    notes = () if found is None else found.notes
     wanted = [("difference", expected.group_difference), ("ratio", expected.group_ratio)]
     for kind, thresholds in wanted:
         for rate, threshold in thresholds.items():
-            yield from _on_rate(found.groups, kind, rate, threshold, found.notes)
+            yield from _on_rate(groups, kind, rate, threshold, notes)
 
 
 def _on_flips(expected: Expectations, found: Fairness) -> Iterator[AuditCheck]:
@@ -180,27 +197,45 @@ def _on_rate(
         yield make("fairness", f"{name} of {feature}", value, threshold, "exact", told)
 
 
-def on_recourse(expected: Expectations, found: CounterfactualResult | None) -> Iterator[AuditCheck]:
-    """How many refused rows can reach the favourable class."""
+def on_recourse(
+    expected: Expectations, found: CounterfactualResult | None, n_refused: int
+) -> Iterator[AuditCheck]:
+    """How many refused rows can reach the favourable class; ``n_refused`` there are."""
+    name = "refused rows that can reach the favourable class"
     if found is None:
+        if expected.min_recourse_share is not None:
+            words = "no row was refused, or the model does not decide between classes"
+            yield AuditCheck.not_applicable("recourse", name, words)
         return
     counts = {status: found.status.count(status) for status in CounterfactualStatus}
     n = len(found.status)
     reached = counts[CounterfactualStatus.OPTIMAL] + counts[CounterfactualStatus.BOUNDED]
     open_ones = counts[CounterfactualStatus.UNDECIDED]
-    told = f"{reached} of {n} refused rows can, {counts[CounterfactualStatus.INFEASIBLE]} cannot"
+    told = f"{_sample(n, n_refused, 'refused rows')}: {reached} can, {counts[CounterfactualStatus.INFEASIBLE]} cannot"
     told += f", {open_ones} undecided" if open_ones else ""
-    name = "refused rows that can reach the favourable class"
     if expected.min_recourse_share is None:
         yield AuditCheck.not_applicable("recourse", name, f"no share was expected; {told}")
         return
     bounds = reached / n, (reached + open_ones) / n
-    yield AuditCheck.between("recourse", name, *bounds, expected.min_recourse_share, told)
+    check = AuditCheck.between("recourse", name, *bounds, expected.min_recourse_share, told)
+    yield _sampled(check, n, n_refused)
+
+
+def _sample(n: int, n_all: int, what: str) -> str:
+    return f"{n} {what}" if n == n_all else f"{n} of {n_all} {what}, drawn at random"
+
+
+def _sampled(check: AuditCheck, n: int, n_all: int) -> AuditCheck:
+    """The check as an estimate where not all rows were looked at."""
+    return check if n == n_all else replace(check, exactness="estimated")
 
 
 def on_rules(expected: Expectations, found: FewRules | None) -> Iterator[AuditCheck]:
     """How much a few rules keep of the model."""
     if found is None:
+        if expected.min_rules_agreement is not None:
+            words = "too few rows to fit rules to and hold some out"
+            yield AuditCheck.not_applicable("rules", "what a few rules keep", words)
         return
     unused = found.quality[found.quality["rows"] != found.quality["rows"].iloc[0]]
     rows = unused if len(unused) else found.quality

@@ -9,6 +9,7 @@ import pandas as pd
 from explainrelu.arrays import FloatArray
 from explainrelu.explanations.conditions import Condition, rounded_up
 from explainrelu.explanations.rule import Rule
+from explainrelu.explanations.simplification.few_rule import FewRule
 from explainrelu.geometry.box import Box
 from explainrelu.network.column import Column, ColumnKind, level_text
 from explainrelu.network.formula import readable_form, shown_name
@@ -20,7 +21,17 @@ from explainrelu.reports.numbers import count, counted, number, percent, plain, 
 from explainrelu.reports.page.charts import range_strip, step_bar
 from explainrelu.reports.tables import rows_of
 
-__all__ = ["cards", "coefficient_map", "score_name", "shown_unit", "worked_row"]
+__all__ = [
+    "cards",
+    "coefficient_map",
+    "condition_parts",
+    "formula_parts",
+    "leading_outputs",
+    "score_name",
+    "shown_unit",
+    "value_text",
+    "worked_row",
+]
 
 _CARDS = 5
 _CONDITIONS, _CONDITION_TERMS = 5, 4
@@ -37,7 +48,7 @@ def cards(findings: Findings) -> list[dict[str, Any]]:
 
 
 def _card(findings: Findings, rule: Rule, position: int) -> dict[str, Any]:
-    outputs = _leading_outputs(findings, rule.example)[:_FORMULAS]
+    outputs = leading_outputs(findings, rule.example)[:_FORMULAS]
     shown = rule.conditions[:_CONDITIONS]
     return {
         "number": position,
@@ -45,16 +56,19 @@ def _card(findings: Findings, rule: Rule, position: int) -> dict[str, Any]:
         "n_rows": counted(rule.n_rows, "row"),
         "share": percent(rule.share),
         "example": count(int(np.flatnonzero(findings.shallow.regions.rows == position - 1)[0])),
-        "conditions": [_condition(rule, condition) for condition in shown],
+        "conditions": [
+            condition_parts(condition, rule.region.network.schema, rule.domain, rule.example)
+            for condition in shown
+        ],
         "more_conditions": len(rule.conditions) - len(shown),
-        "formulas": [_formula(findings, rule, k) for k in outputs],
+        "formulas": [formula_parts(findings, rule, k) for k in outputs],
         "more_formulas": len(rule.view) - len(outputs),
         "ranges": _ranges(findings, rule, outputs[0]),
         "thin": not rule.full_dimensional,
     }
 
 
-def _leading_outputs(findings: Findings, point: FloatArray) -> list[int]:
+def leading_outputs(findings: Findings, point: FloatArray) -> list[int]:
     """Outputs by their score at a point where the largest one wins, else in their order."""
     view, network = findings.view, findings.network
     if network.outputs.task not in (Task.MULTICLASS, Task.MULTILABEL):
@@ -63,19 +77,14 @@ def _leading_outputs(findings: Findings, point: FloatArray) -> list[int]:
     return [int(k) for k in np.argsort(-scores, kind="stable")]
 
 
-def _condition(rule: Rule, condition: Condition) -> dict[str, Any]:
+def condition_parts(
+    condition: Condition, schema: InputSchema, domain: Box, example: FloatArray
+) -> dict[str, Any]:
+    """One condition, its terms and its bound apart, the smaller terms held at an example row."""
     if condition.relation in ("=", "in"):
         name, _, levels = condition.text.partition(f" {condition.relation} ")
         return {"level": True, "name": name, "relation": condition.relation, "levels": levels}
-    schema = rule.region.network.schema
-    found = read(
-        condition.weight,
-        0.0,
-        schema,
-        rule.domain,
-        at=rule.example,
-        max_terms=_CONDITION_TERMS,
-    )
+    found = read(condition.weight, 0.0, schema, domain, at=example, max_terms=_CONDITION_TERMS)
     unit = ""
     if len(found.terms) == 1 and found.terms[0].name in schema.names:
         unit = shown_unit(schema.column(found.terms[0].name))
@@ -89,7 +98,8 @@ def _condition(rule: Rule, condition: Condition) -> dict[str, Any]:
     }
 
 
-def _formula(findings: Findings, rule: Rule, k: int) -> dict[str, Any]:
+def formula_parts(findings: Findings, rule: Rule | FewRule, k: int) -> dict[str, Any]:
+    """The formula of one score by its largest terms, and the range of its values."""
     weight, bias = rule.affine_map.weight[k], float(rule.affine_map.bias[k])
     found = rule.reading(k, max_terms=_FORMULA_TERMS)
     low, high = rule.score_range[k]
@@ -215,7 +225,7 @@ def _map(findings: Findings) -> _Map:
     weights, heads = [], []
     for r in range(min(_MAP_RULES, len(rules))):
         rule = rules[r]
-        k = _leading_outputs(findings, rule.example)[0]
+        k = leading_outputs(findings, rule.example)[0]
         weights.append(readable_form(rule.affine_map.weight[k], 0.0, schema, domain)[0])
         output = rule.view.names[k] if len(rule.view) > 1 else ""
         heads.append({"number": str(r + 1), "output": output, "share": percent(rule.share)})
@@ -247,13 +257,13 @@ def worked_row(findings: Findings) -> dict[str, Any]:
     place = _typical_row(findings)
     e = findings.explanation
     point = findings.network.schema.encode(e.data.iloc[[place]])[0]
-    k = _leading_outputs(findings, point)[0]
+    k = leading_outputs(findings, point)[0]
     every = e.column_values
     values = every[place] if every.ndim == 2 else every[place, :, k]
     base, score = (a[place] if a.ndim == 1 else a[place, k] for a in (e.base_values, e.scores))
     order = np.argsort(-np.abs(values), kind="stable")
     shown = order[:_STEPS] if order.size > _STEPS + 1 else order
-    labels = [(e.feature_names[j], _value(e.data.iloc[place, j]), float(values[j])) for j in shown]
+    labels = [(e.feature_names[j], value_text(e.data.iloc[place, j]), float(values[j])) for j in shown]
     rest = float(values[np.setdiff1d(order, shown)].sum())
     if order.size > shown.size:
         labels.append((f"{order.size - shown.size} other columns together", "", rest))
@@ -267,7 +277,7 @@ def worked_row(findings: Findings) -> dict[str, Any]:
         "score": signed(float(score)),
         "base_meaning": e.base_meaning,
         "baseline": ", ".join(
-            f"{name} {_value(value)}" for name, value in e.baseline.iloc[0].items()
+            f"{name} {value_text(value)}" for name, value in e.baseline.iloc[0].items()
         ),
         "steps": _steps(labels, float(base), float(score)),
         "gap": number(abs(float(base + values.sum() - score)), 1),
@@ -287,7 +297,8 @@ def _rule_of(findings: Findings, region: str) -> int:
     return names.index(region) + 1 if region in names else 0
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """A cell of a table as a reader sees it."""
     if pd.isna(value):
         return "missing"
     numeric = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)

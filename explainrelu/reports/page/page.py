@@ -1,5 +1,6 @@
 """One self-contained HTML page of everything that was found out."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,18 @@ from explainrelu.reports.page.sections import (
     layers,
     model,
     performance_figures,
+    profiles,
     provenance,
     ranking,
     reduction,
     regions,
 )
+from explainrelu.reports.page.simplified import few_rules
+from explainrelu.reports.page.weakness import weakness
 from explainrelu.reports.statements import statements, verdict
 from explainrelu.reports.tables import TABLES
 
-__all__ = ["page"]
+__all__ = ["content", "page", "rendered"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -35,6 +39,11 @@ def page(findings: Findings) -> str:
     Every text that comes from the data or the model is escaped. The same findings give the same
     text.
     """
+    return rendered("page.html", content(findings))
+
+
+def rendered(template: str, parts: Mapping[str, Any]) -> str:
+    """One of the templates beside, filled in."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -44,10 +53,11 @@ def page(findings: Findings) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html").render(_content(findings))
+    return environment.get_template(template).render(parts)
 
 
-def _content(findings: Findings) -> dict[str, Any]:
+def content(findings: Findings) -> dict[str, Any]:
+    """What ``page.html`` is filled with."""
     return {
         "title": findings.title,
         "created": f"{findings.created:%d %B %Y, %H:%M} UTC".lstrip("0"),
@@ -62,16 +72,24 @@ def _content(findings: Findings) -> dict[str, Any]:
         "reduction": reduction(findings),
         "performance": performance_figures(findings),
         "ranking": ranking(findings),
+        "profiles": profiles(findings),
         "cards": cards(findings),
         "n_rules": counted(len(findings.rules), "rule"),
         "map": coefficient_map(findings),
         "worked": worked_row(findings),
         "regions": regions(findings),
+        "few": few_rules(findings),
+        "weak": weakness(findings),
+        "timed": findings.few_rules is not None and _limit(findings) != "None",
         "agreement": agreement(findings),
         "provenance": provenance(findings),
         "tables": [name for name in TABLES if name in findings.tables],
         "version": _maker(findings),
     }
+
+
+def _limit(findings: Findings) -> str:
+    return findings.fact("argument time_limit", "provenance")
 
 
 def _maker(findings: Findings) -> str:

@@ -12,7 +12,14 @@ from explainrelu.network.outputs import Link
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.numbers import count, counted, merit, number, percent, plain
 from explainrelu.reports.page.cards import score_name, shown_unit
-from explainrelu.reports.page.charts import bar, histogram, share_curve
+from explainrelu.reports.page.charts import (
+    bar,
+    histogram,
+    profile_scale,
+    profile_strip,
+    share_curve,
+    split_bar,
+)
 from explainrelu.reports.statements import Direction, direction
 from explainrelu.reports.tables import rows_of
 
@@ -24,6 +31,7 @@ __all__ = [
     "layers",
     "model",
     "performance_figures",
+    "profiles",
     "provenance",
     "ranking",
     "reduction",
@@ -31,6 +39,7 @@ __all__ = [
 ]
 
 _BARS = 15
+_PROFILES, _PROFILE_BARS, _PROFILE_BARS_EACH = 3, 12, 6
 _OUTPUTS = 12
 _COLUMNS = 60
 _PAIRS = 10
@@ -241,6 +250,50 @@ def _cell(row: Any, limit: float) -> dict[str, str]:
         "mark": mark,
         "words": words,
         "tint": f"{side}{step}" if step else "flat",
+    }
+
+
+def profiles(findings: Findings) -> dict[str, Any]:
+    """How the coefficients of the leading columns spread over the rows, output by output."""
+    table, names = findings.tables["coefficient_profile"], findings.view.names
+    most = _PROFILE_BARS if len(names) == 1 else _PROFILE_BARS_EACH
+    shown = [table[table["output"] == name].head(most) for name in names[:_PROFILES]]
+    return {
+        "unit": findings.view.unit,
+        "parts": [
+            {"name": score_name(findings, name), **_profile(part)}
+            for name, part in zip(names, shown, strict=False)
+        ],
+        "more_outputs": max(0, len(names) - _PROFILES),
+        "more": max(0, findings.network.schema.n_columns - most),
+    }
+
+
+def _profile(table: pd.DataFrame) -> dict[str, Any]:
+    low, high = min(0.0, float(table["lower_5"].min())), max(0.0, float(table["upper_5"].max()))
+    margin = 0.02 * (high - low) or 1.0
+    low, high = low - margin * (low < 0), high + margin
+    return {
+        "scale": profile_scale(low, high),
+        "rows": [_profile_row(row, low, high) for row in rows_of(table)],
+    }
+
+
+def _profile_row(row: Any, low: float, high: float) -> dict[str, str]:
+    quantiles = (row.lower_5, row.lower_quartile, row.median, row.upper_quartile, row.upper_5)
+    if row.signed:
+        tone = "up" if row.lower_quartile > 0 else ("down" if row.upper_quartile < 0 else "both")
+        split = split_bar(row.lowering_share, row.raising_share)
+        words = f"{percent(row.lowering_share)} / {percent(row.raising_share)}"
+    else:
+        tone, split, words = "level", "", "by level"
+    return {
+        "name": row.feature,
+        "strip": profile_strip(quantiles, low, high, tone),
+        "median": number(row.median),
+        "middle": f"{number(row.lower_5, 2)} to {number(row.upper_5, 2)}",
+        "split": split,
+        "words": words,
     }
 
 

@@ -3,7 +3,18 @@ import re
 import numpy as np
 import pytest
 
-from explainrelu.reports.page.charts import bar, histogram, range_strip, share_curve, step_bar
+from explainrelu.reports.page.charts import (
+    bar,
+    histogram,
+    interval_strip,
+    profile_scale,
+    profile_strip,
+    range_strip,
+    share_curve,
+    split_bar,
+    step_bar,
+    trade_off,
+)
 
 
 def percents(svg, name):
@@ -38,6 +49,48 @@ def test_histogram_draws_every_value():
     tops = [float(h) for h in re.findall(r'class="count".*? height="([\d.]+)"', svg)]
     assert len(tops) == 20
     assert tops[-1] == pytest.approx(3 * tops[0], rel=0.01)
+
+
+def test_split_bar_leaves_what_does_neither_grey():
+    svg = split_bar(0.25, 0.5)
+    assert percents(svg, "width")[-3:] == [100.0, 25.0, 50.0]
+    assert percents(svg, "x") == [50.0]
+
+
+def test_profile_strip_draws_band_box_median_and_zero_on_one_scale():
+    svg = profile_strip([-1.0, 0.0, 1.0, 2.0, 3.0], -1.0, 4.0, "both")
+    assert percents(svg, "x1") == [20.0, 40.0]
+    assert percents(svg, "x") == [0.0, 20.0]
+    assert percents(svg, "width")[-2:] == [80.0, 40.0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [(-1.0, 1.0, ["−1.0", "1.0", "0"]), (0.0, 2.0, ["2.0", "0"]), (-2.0, 0.1, ["−2.0", "0"])],
+)
+def test_profile_scale_names_its_ends_where_they_do_not_meet_zero(low, high, texts):
+    assert re.findall(r">([^<>]+)</text>", profile_scale(low, high)) == texts
+
+
+def test_interval_strip_shows_the_known_value_beside_the_interval():
+    svg = interval_strip(0.2, 0.1, 0.4, 0.05, 0.5, "ours")
+    assert percents(svg, "x1") == [10.0, 20.0]
+    assert percents(svg, "x2") == [10.0, 80.0]
+    assert percents(svg, "cx") == [40.0]
+
+
+def test_trade_off_marks_the_number_taken_on_every_line():
+    lines = [("not-used", [1, 2, 3], [0.9, 0.3, 0.2]), ("used", [1, 2, 3], [0.8, 0.2, 0.1])]
+    svg = trade_off(lines, 2, 0.0, 0.9, title="Made <up>", ticks=[(0.0, "0"), (0.9, "0.9")])
+    assert len(re.findall(r'r="5"', svg)) == 2
+    assert len(re.findall(r'r="3"', svg)) == 4
+    assert 'aria-label="Made &lt;up&gt;"' in svg
+
+
+def test_trade_off_of_one_rule_alone_is_a_point_in_the_middle():
+    svg = trade_off([("used", [1], [0.5])], 1, 0.0, 1.0, title="One", ticks=[(0.0, "0")])
+    assert "nan" not in svg
+    assert len(re.findall("<circle", svg)) == 1
 
 
 def test_labels_are_escaped():

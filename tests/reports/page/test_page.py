@@ -14,9 +14,12 @@ import pytest
 from sklearn.neural_network import MLPClassifier
 
 from explainrelu.certificate import Check, Exactness, Status
+from explainrelu.network.network import ReluNetwork
 from explainrelu.reports.page import page as module
+from explainrelu.reports.page import simplified
 from explainrelu.reports.page.cards import worked_row
 from explainrelu.reports.page.page import page
+from explainrelu.reports.page.weakness import weakness
 from explainrelu.reports.report import report
 from tests import models
 from tests.reports.samples import MODELS, MORNING, sample
@@ -130,16 +133,63 @@ def test_page_has_every_part():
     for part in (
         "What was proven", "What is exact and what is not", "Certificate", "Performance",
         "Which columns matter", "The rules", "Rules side by side", "One row, worked",
-        "Rows and regions", "Agreement with SHAP", "Why they differ", "Provenance", "Terms",
+        "How steady each coefficient is", "Rows and regions", "A few rules instead",
+        "Where the model is weak", "The model on the rows of each few rule",
+        "Agreement with SHAP", "Why they differ", "Provenance", "Terms",
     ):  # fmt: skip
         assert part in words
 
 
 def test_page_without_target_and_shap_leaves_their_parts_out():
     model, X, _ = models.iris()
-    words = Outline(page(report(model, X, shap=False, max_rules=2).findings)).words
+    found = report(model, X, shap=False, max_rules=2, few_rules=None)
+    words = Outline(page(found.findings)).words
     assert "Agreement with SHAP" not in words
     assert "Performance" not in words
+    assert "A few rules instead" not in words
+    assert "Where the model is weak" not in words
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_few_rule_says_how_far_it_is_off(name):
+    few = sample(name).findings.few_rules
+    words = Outline(text_of(name)).words
+    for rule in few.names:
+        assert f"Rule {rule} " in words
+    shown = min(3, len(few.view)) * len(few)
+    assert words.count("regions visited: off by") + words.count("whole domain: off by") >= shown
+
+
+def test_shown_bound_of_a_deviation_is_never_below_it():
+    assert simplified.rounded_to_three(46.2401) == pytest.approx(46.3)
+    assert simplified.rounded_to_three(0.00123) == pytest.approx(0.00123)
+    for bound in np.random.default_rng(0).lognormal(0, 5, 200):
+        shown = simplified.rounded_to_three(bound)
+        assert bound * (1 - 1e-11) <= shown <= bound * 1.0101
+
+
+def test_a_group_of_few_rows_is_not_called_weak():
+    for part in ("rules", "regions"):
+        for row in weakness(sample("iris").findings)[part]:
+            assert not row["weak"] or int(row["n_rows"]) >= 20
+
+
+def test_a_target_that_only_ranks_has_no_weak_part():
+    network = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [1.0]])
+    X = np.arange(20.0)[:, None]
+    found = report(network, X, X[:, 0] > 9, shap=False, few_rules=None).findings
+    assert weakness(found) is None
+    assert "Where the model is weak" not in page(found)
+
+
+def test_time_that_was_given_to_the_proof_is_named_where_sameness_is_promised():
+    findings = sample("iris").findings
+    provenance = findings.tables["provenance"].copy()
+    provenance.loc[provenance["property"] == "argument time_limit", "value"] = "5.0"
+    timed = replace(findings, tables={**findings.tables, "provenance": provenance})
+    said = "but for how far the few rules were proven in the time that was given"
+    assert said in Outline(page(timed)).words
+    assert said not in Outline(text_of("iris")).words
 
 
 def test_names_are_escaped_wherever_they_stand():
@@ -153,6 +203,7 @@ def test_names_are_escaped_wherever_they_stand():
 def test_long_tables_are_cut_and_say_what_is_left_out():
     words = Outline(nasty()).words
     assert "10 more columns are in columns.csv" in words
+    assert "64 more columns and 7 more outputs are in coefficient_profile.csv" in words
     assert "55 more columns, together" in words
     assert "7 more outputs are in rules.csv" in words
 

@@ -1,0 +1,1 @@
+"""The audit as tables and as one page that can be filed."""
