@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import explainrelu.audits.auditing.judging as judging
 from explainrelu.arrays import FloatArray, IntArray
-from explainrelu.audits.auditing import judging
 from explainrelu.audits.auditing.expectations import AuditLimits, Expectations
 from explainrelu.audits.auditing.findings import AuditFindings
 from explainrelu.audits.auditing.verdicts import AuditCheck

@@ -23,7 +23,11 @@ from explainrelu.explanations.simplification.drawn_rows import drawn_rows
 from explainrelu.explanations.simplification.few_rules import FewRules
 from explainrelu.explanations.simplification.growing import Growing, Sample
 from explainrelu.explanations.simplification.grown import Grown
-from explainrelu.explanations.simplification.proving import certificate_of, largest_deviations
+from explainrelu.explanations.simplification.proving import (
+    bounded_deviations,
+    certificate_of,
+    largest_deviations,
+)
 from explainrelu.explanations.simplification.quality import (
     equal_decisions,
     quality_frame,
@@ -47,6 +51,7 @@ _SLOPES = 200  # rows whose slopes say along which directions splits are compare
 _WORTH = 1e-3  # loss, in variances of the score, below which a further rule is not worth having
 _ALIKE = 1e-4  # the same for two neighbouring leaves to become one
 _SPLITS = ("network", "axis")
+_PROOFS = ("search", "bounds")
 
 
 def simplify(
@@ -61,6 +66,7 @@ def simplify(
     held_out: float = 0.25,
     X_test: Any = None,
     output: str | Sequence[str] | None = None,
+    proof: str = "search",
     time_limit: float | None = 10.0,
     random_state: int = 0,
     tolerances: Tolerances = DEFAULT_TOLERANCES,
@@ -96,16 +102,21 @@ def simplify(
         Raw rows to measure on instead: then every row of ``X`` is used.
     output
         Which scores; see :meth:`OutputSchema.view`. By default every one, in one tree.
+    proof
+        ``search``: the whole domain is searched, as far as the time goes. ``bounds``: it is
+        bounded by back-substitution, without a clock, so that the same call proves the same on
+        every machine; over the regions visited the deviation is exact either way, unless they are
+        very many.
     time_limit
-        Seconds for the certificate; None for as long as it takes. What is not proven by then
-        keeps a bound that holds.
+        Seconds for the certificate, with ``search``; None for as long as it takes. What is not
+        proven by then keeps a bound that holds.
     random_state
         Seed of every draw.
 
     Returns
     -------
     FewRules
-        ``len() .to_frame() .to_text() .coefficients() .conditions() .predict(X) .certificate
+        ``len() .to_frame() .to_text() .largest_errors() .conditions() .predict(X) .certificate
         .deviations() .quality .trade_off()``. Rules stand in the order of their rows.
 
     Raises
@@ -147,6 +158,8 @@ def simplify(
     """
     options = _checked(max_rules, max_error, splits, max_terms, held_out, random_state)
     check_time_limit(time_limit)
+    if proof not in _PROOFS:
+        raise ArgumentError(f"proof must be one of {', '.join(_PROOFS)}, got {proof!r}.")
     network = import_model(model, X)
     view = network.outputs.view(output)
     points = network.schema.encode(X)
@@ -160,7 +173,10 @@ def simplify(
     grown, counts, examples = _ranked(chosen.grown, points)
     levels = RowSpace.of(network.schema, box)
     solver = CellSolver(network, view, grown, levels, tolerances)
-    visited, whole = largest_deviations(solver, points, rng, time_limit=time_limit)
+    if proof == "bounds":
+        visited, whole = bounded_deviations(solver, points, rng)
+    else:
+        visited, whole = largest_deviations(solver, points, rng, time_limit=time_limit)
     certificate = certificate_of(solver, visited, whole, rng)
     if options.max_error is not None:
         certificate = certificate.plus([_error_check(chosen, options.max_error, rows)])

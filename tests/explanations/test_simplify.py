@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import explainrelu as xr
+from explainrelu.errors import ArgumentError
 from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import AffineMap, Layer, ReluNetwork
 from explainrelu.network.outputs import OutputSchema
@@ -296,3 +297,56 @@ def test_too_few_rows_are_refused():
     model, X, _ = models.iris()
     with pytest.raises(xr.errors.DataError, match="needs at least 10 rows to fit rules to, got 9"):
         xr.simplify(model, X[:11])
+
+
+def test_a_proof_by_bounds_needs_no_clock_and_holds():
+    model, X, _ = models.loan_decisions()
+    first, again = (xr.simplify(model, X[:300], max_rules=3, proof="bounds") for _ in range(2))
+    pd.testing.assert_frame_equal(first.deviations(), again.deviations())
+    searched = xr.simplify(model, X[:300], max_rules=3)
+    np.testing.assert_allclose(first.visited.value, searched.visited.value, rtol=1e-9)
+    assert (first.whole.bound >= searched.whole.value - 1e-9).all()
+    assert set(np.ravel(first.whole.how)) == {"back-substitution"}
+    assert first.certificate.holds
+
+
+def test_an_unknown_proof_is_refused():
+    model, X, _ = models.iris()
+    with pytest.raises(ArgumentError, match="proof must be one of search, bounds"):
+        xr.simplify(model, X, proof="hope")
+
+
+def test_the_largest_errors_stand_in_one_table():
+    model, X, _ = models.iris()
+    rules = xr.simplify(model, X, max_rules=3)
+    table = rules.largest_errors()
+    assert len(table) == 4
+    assert (table["value"] <= table["bound"] + 1e-12).all()
+    assert table["bound"].iloc[-1] == rules.whole.largest_bound
+    assert table["value"].iloc[0] <= table["bound"].iloc[2] + 1e-9  # rows lie in regions visited
+
+
+@pytest.mark.parametrize("scope", ["domain", "visited"])
+def test_witnesses_of_either_scope_deviate_as_named(scope):
+    model, X, _ = models.loans()
+    rules = xr.simplify(model, X[:200], max_rules=3, proof="bounds")
+    found = rules.witnesses(scope)
+    raw = found[list(X.columns)]
+    np.testing.assert_allclose(rules.network(raw), found["network"])
+    deviations = rules.whole if scope == "domain" else rules.visited
+    np.testing.assert_allclose(found["deviation"], deviations.value.ravel())
+
+
+def test_witnesses_of_no_scope_are_refused():
+    model, X, _ = models.iris()
+    with pytest.raises(ArgumentError, match="scope must be domain or visited"):
+        xr.simplify(model, X, proof="bounds").witnesses("nowhere")
+
+
+def test_the_formulas_are_those_of_the_predictions():
+    model, X, _ = models.iris()
+    rules = xr.simplify(model, X, max_rules=3, proof="bounds")
+    weight, bias = rules.affine_maps()
+    place, points = rules.locate(X), rules.network.schema.encode(X)
+    scores = np.einsum("nki,ni->nk", weight[place], points) + bias[place]
+    np.testing.assert_allclose(scores, rules.predict(X))

@@ -77,7 +77,8 @@ def check_number_of_players(game: Game, points: FloatArray) -> None:
             f"method='exact' scores every coalition of the players in which a row differs from a "
             f"background row; these must be at most {MOST_PLAYERS}, got {worst}: 2**{worst} "
             f"hybrids of one pair, {n_hybrids:.2g} of all, {_duration(n_hybrids)} at ten million a "
-            "second. Join columns by groups=, or estimate with method='sampling'."
+            "second. Join columns by groups=, or estimate them by shapley_values(model, X, "
+            "method='sampling')."
         )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from explainrelu.arrays import BoolArray, FloatArray, IntArray, frozen
 from explainrelu.certificate import Certificate
+from explainrelu.errors import ArgumentError
 from explainrelu.explanations.simplification.decisions import Decision
 from explainrelu.explanations.simplification.deviation import Deviations
 from explainrelu.explanations.simplification.few_rule import FewRule, few_rule
@@ -162,14 +163,48 @@ class FewRules:
         parts = [d.to_frame(self.view.names, self.names) for d in (self.visited, self.whole)]
         return pd.concat(parts, ignore_index=True)
 
-    def witnesses(self) -> pd.DataFrame:
-        """The raw rows at which each rule deviates most over the domain, of those found.
+    def largest_errors(self) -> pd.DataFrame:
+        """How far the rules are off at most, on rows and everywhere, in one small table.
+
+        One row a scope: ``scope value bound exactness unit``. On rows ``value`` is the largest
+        error there; over the regions that rows visit, and over the whole domain, it is attained
+        at a witness, and no point exceeds ``bound``.
+        """
+        rows = self.quality.groupby("rows", sort=False)["largest_error"].max()
+        found = [(f"rows {name}", float(e), float(e), "exact") for name, e in rows.items()]
+        found += [
+            (str(d.scope), d.largest_value, d.largest_bound, str(d.exactness))
+            for d in (self.visited, self.whole)
+        ]
+        table = pd.DataFrame(found, columns=["scope", "value", "bound", "exactness"])
+        texts = dict.fromkeys(("scope", "exactness", "unit"), "str")
+        return table.assign(unit=self.view.unit).astype(texts)
+
+    def affine_maps(self) -> tuple[FloatArray, FloatArray]:
+        """Weights ``(n_rules, n_scores, n_inputs)`` and constants ``(n_rules, n_scores)``."""
+        return self.grown.weight, self.grown.bias
+
+    def witnesses(self, scope: str = "domain") -> pd.DataFrame:
+        """The raw rows at which each rule deviates most, of those found.
 
         One row a rule and output, with columns ``rule output network rule_score deviation`` and
         the raw columns; a column whose indicators are no level stays empty.
+
+        Parameters
+        ----------
+        scope
+            ``domain``, or ``visited``: over the regions that rows visit.
+
+        Raises
+        ------
+        ArgumentError
+            For another scope.
         """
+        if scope not in ("domain", "visited"):
+            raise ArgumentError(f"scope must be domain or visited, got {scope!r}.")
+        deviations = self.whole if scope == "domain" else self.visited
         n_scores = len(self.view)
-        points = self.whole.witness.reshape(-1, self.network.n_inputs)
+        points = deviations.witness.reshape(-1, self.network.n_inputs)
         own = self.network.forward(points) @ self.view.matrix.T
         leaf = np.repeat(np.arange(len(self)), n_scores)
         by_rule = self.grown.scores_in(points, leaf)

@@ -142,6 +142,15 @@ def header_text(
             else f"at most {rounded_up(most):g}{unit}, {number_text(least)} being attained"
         )
         lines.append(f"Largest distance from the network over {where}: {distance}.")
+    if any("the whole domain" in how for how in visited.how):
+        lines.append(
+            "There was no time to solve every region that data visit: what is said of them is the "
+            "bound of the whole domain. With a larger time_limit it is exact."
+        )
+    lines.append(
+        "What a line does not write is held at the rule's example row; ± is the most that it can "
+        "change."
+    )
     return "\n".join(lines)
 
 
@@ -161,7 +170,7 @@ def rule_text(
             for bound, where in zip(bounds, ("in regions visited", "in the domain"), strict=True)
             if not np.isnan(bound)
         )
-        lines.append(f"  THEN {score} = {formula}   (off by at most {within})")
+        lines += [f"  THEN {score} = {formula}", f"  OFF  by at most {within}"]
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ from time import monotonic
 import numpy as np
 import pandas as pd
 
-from explainrelu.arrays import FloatArray
+from explainrelu.arrays import FloatArray, IntArray
 from explainrelu.certificate import Certificate, Check, Exactness, Status
 from explainrelu.explanations.simplification.cells import CellSolver
 from explainrelu.explanations.simplification.deviation import Deviations, Farthest, Scope
@@ -19,8 +19,10 @@ from explainrelu.explanations.simplification.whole_domain import (
 from explainrelu.network.patterns import activation_patterns, pattern_keys
 from explainrelu.regions.search.compiling import compile_search
 
-__all__ = ["certificate_of", "largest_deviations"]
+__all__ = ["bounded_deviations", "certificate_of", "largest_deviations"]
 
+_CELL, _LARGEST = 2_000, 100_000_000  # work of a cell before its program, and of all at most
+_CLIMBED = 200  # cells, of each rule and score, that points climb through at most, about
 _VISITED_SHARE = 0.6  # of the time, for the regions visited
 _LISTING_SHARE = 0.4  # of what is left, for listing all regions
 _CLIMBING_SHARE = 0.25  # of what is left, for points that climb
@@ -54,10 +56,49 @@ def largest_deviations(
         # bounds of cells are no bounds of the domain, but their points are in it
         climb(solver, far, points, rng, _until(until, _CLIMBING_SHARE))
         bound, how = bound_over_domain(solver, far, until)
+    return _both(solver, seen, complete, far, bound, how)
+
+
+def bounded_deviations(
+    solver: CellSolver, points: FloatArray, rng: np.random.Generator
+) -> tuple[Deviations, Deviations]:
+    """:func:`largest_deviations` without search or clock: the same in every run.
+
+    Over the regions that points visit exact, unless there are too many; over the whole domain
+    between a point that was seen or climbed to and a bound by back-substitution.
+    """
+    n_rules, n_scores = solver.grown.tree.n_leaves, len(solver.view)
+    seen = Farthest(solver)
+    complete = _affordable(solver, len(_one_a_region(solver, points)) * n_rules)
+    if complete:
+        _visit(solver, seen, points, None)
+    else:
+        seen.see(points)
+    far = Farthest(solver)
+    far.see(seen.found)
+    if _affordable(solver, _CLIMBED * n_rules * n_scores):
+        climb(solver, far, points, rng, None)
+    bound, how = bound_over_domain(solver, far, None, programs=False)
+    return _both(solver, seen, complete, far, bound, how)
+
+
+def _both(
+    solver: CellSolver,
+    seen: Farthest,
+    complete: bool,
+    far: Farthest,
+    bound: FloatArray,
+    how: list[list[str]],
+) -> tuple[Deviations, Deviations]:
     whole = _deviations(Scope.DOMAIN, solver, far, bound, how)
     visited_bound, visited_how = _visited_bound(seen, whole, complete)
-    visited = _deviations(Scope.VISITED, solver, seen, visited_bound, visited_how)
-    return visited, whole
+    return _deviations(Scope.VISITED, solver, seen, visited_bound, visited_how), whole
+
+
+def _affordable(solver: CellSolver, n_cells: int) -> bool:
+    """Whether so many cells are few enough to be solved without looking at the clock."""
+    program = solver.network.n_neurons * int(solver.free.sum()) ** 2 * len(solver.view)
+    return n_cells * (_CELL + program) <= _LARGEST
 
 
 def certificate_of(
@@ -116,10 +157,7 @@ def _compile() -> None:
 def _visit(solver: CellSolver, seen: Farthest, points: FloatArray, deadline: float | None) -> bool:
     """Solve the cells of the regions that points visit; False where the time was over."""
     seen.see(points)
-    key = pattern_keys(activation_patterns(solver.network, points))
-    held = [points[:, choice.inputs] for choice in solver.rows.choices]
-    table = np.column_stack([pd.factorize(key)[0], *held])
-    first = np.unique(table, axis=0, return_index=True)[1]
+    first = _one_a_region(solver, points)
     # the cells that hold the worst rows first: should the time end, they are done
     leaf = solver.grown.tree.place(points[first])
     worst = np.abs(solver.differences(points[first], leaf)).max(axis=1)
@@ -129,6 +167,14 @@ def _visit(solver: CellSolver, seen: Farthest, points: FloatArray, deadline: flo
             return False
         seen.take(maxima)
     return True
+
+
+def _one_a_region(solver: CellSolver, points: FloatArray) -> IntArray:
+    """A row of each region and choice of levels."""
+    key = pattern_keys(activation_patterns(solver.network, points))
+    held = [points[:, choice.inputs] for choice in solver.rows.choices]
+    table = np.column_stack([pd.factorize(key)[0], *held])
+    return np.asarray(np.unique(table, axis=0, return_index=True)[1], dtype=np.int64)
 
 
 def _visited_bound(

@@ -155,9 +155,11 @@ class _Leaf:
 
 
 def bound_over_domain(
-    solver: CellSolver, farthest: Farthest, deadline: float | None
+    solver: CellSolver, farthest: Farthest, deadline: float | None, *, programs: bool = True
 ) -> tuple[FloatArray, list[list[str]]]:
     """Bounds of each rule, side and score, and what proves them.
+
+    Without ``programs`` by back-substitution alone.
 
     Returns
     -------
@@ -180,7 +182,7 @@ def bound_over_domain(
         prepared.append((rule, leaf, network, bounds))
     np.maximum(bound, farthest.value, out=bound)
     entries = sum(layer.weight.shape[0] * layer.weight.shape[1] for layer in solver.network.layers)
-    if entries <= _PROGRAM_ENTRIES:
+    if programs and entries <= _PROGRAM_ENTRIES:
         for number, (rule, leaf, network, bounds) in enumerate(prepared):
             now = monotonic()
             if deadline is not None and now > deadline:

@@ -79,6 +79,8 @@ def score_label(view: ScoreView, name: str = "") -> str:
     score = name if name == view.scale else f"{view.scale} of {name}"
     if view.scale in ("difference", "logit difference"):
         score = name
+    if (view.scale, name) == ("raw score", "score"):  # a network whose output has no name
+        score = view.scale
     unit = f" ({view.unit})" if view.unit and view.unit not in score else ""
     return f"{score}{unit}"
 

@@ -96,8 +96,14 @@ def test_lists_longer_than_the_columns_are_left_out():
     ("options", "words"),
     [
         ({"method": "kernel"}, "one of auto, exact, permutation, got 'kernel'"),
-        ({"ours": "lime"}, "ours must be one of local_linear, integrated_gradients, shapley, got 'lime'"),
-        ({"ours": ["lime"]}, r"ours must be one of local_linear, integrated_gradients, shapley, got \['lime'\]"),
+        (
+            {"ours": "lime"},
+            "ours must be one of .*shapley, got 'lime'",
+        ),
+        (
+            {"ours": ["lime"]},
+            r"ours must be one of .*shapley, got \['lime'\]",
+        ),
         ({"max_rows": 0}, "max_rows must be a whole number of at least 1 or None, got 0"),
         ({"random_state": -1}, "random_state must be from 0 to 4294967294, got -1"),
         ({"k": ()}, r"k must be whole numbers of at least 1, got \(\)"),
