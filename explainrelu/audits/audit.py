@@ -12,6 +12,7 @@ from explainrelu.arrays import FloatArray, IntArray
 from explainrelu.audits.auditing.expectations import AuditLimits, Expectations
 from explainrelu.audits.auditing.findings import AuditFindings
 from explainrelu.audits.auditing.verdicts import AuditCheck
+from explainrelu.audits.boundary.distances import Robustness
 from explainrelu.audits.counterfactuals import counterfactuals
 from explainrelu.audits.coverage import coverage
 from explainrelu.audits.fairness.fairness import Fairness, fairness
@@ -164,7 +165,9 @@ class _Audit:
         diagnostics = self._timed(0, self._diagnosed)
         trends = self._timed(1, self._trends)
         robust_rows = self._some(np.arange(len(self._frame)), self._limits.robustness_rows)
-        robust, slopes = self._timed(2, lambda: (self._robust(robust_rows), self._slopes()))
+        robust, stable, slopes = self._timed(
+            2, lambda: (self._robust(robust_rows), self._stable(robust_rows), self._slopes())
+        )
         fair = self._timed(3, lambda: self._fair(sensitive_features))
         every = self._refused()
         refused = self._some(every, self._limits.recourse_rows)
@@ -179,7 +182,7 @@ class _Audit:
             *judging.on_import(self._network.certificate),
             *judging.on_performance(expected, diagnostics, self._constant()),
             *judging.on_monotonicity(expected, trends),
-            *judging.on_robustness(expected, robust, len(self._frame)),
+            *judging.on_robustness(expected, stable, len(self._frame)),
             *judging.on_fairness(expected, fair),
             *judging.on_recourse(expected, recourse, every.size),
             *judging.on_rules(expected, rules),
@@ -194,6 +197,7 @@ class _Audit:
             checks=checks,
             monotonicity=trends,
             robustness=robust,
+            stability=stable,
             slopes=slopes,
             fairness=fair,
             properties=properties,
@@ -237,17 +241,24 @@ class _Audit:
             **self._shared,
         )
 
-    def _robust(self, rows: IntArray) -> Any:
-        errors = self._expected.measurement_errors
-        if not self._decides or not (errors or self._moves):
+    def _robust(self, rows: IntArray) -> Robustness | None:
+        """Distances to another class, in standard deviations of the numeric columns."""
+        if not self._decides or not self._moves:
             return None
-        options: dict[str, Any] = {"errors": dict(errors)} if errors else {"scale": "std"}
-        each = max(0.1, self._limits.time_limit / max(1, rows.size))
+        return self._distances(rows, scale="std", domain=self._domain)
+
+    def _stable(self, rows: IntArray) -> Robustness | None:
+        """The same in measurement errors, and no farther than these reach."""
+        errors = self._expected.measurement_errors
+        if not self._decides or not errors:
+            return None
+        return self._distances(rows, errors=dict(errors))
+
+    def _distances(self, rows: IntArray, **options: Any) -> Robustness:
         return robustness(
             self._network,
             self._frame.iloc[rows],
-            domain=None if errors else self._domain,
-            time_limit=each,
+            time_limit=max(0.1, self._limits.time_limit / max(1, rows.size)),
             tolerances=self._tolerances,
             **options,
         )

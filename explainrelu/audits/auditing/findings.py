@@ -44,7 +44,9 @@ class AuditFindings:
     checks
         The verdicts.
     monotonicity, robustness, slopes, fairness, properties, coverage, recourse, rules
-        The parts.
+        The parts; distances of ``robustness`` are in standard deviations.
+    stability
+        The same distances in measurement errors, no farther than these reach.
     diagnostics
         How good the model is by region; None without a target.
     robustness_rows, recourse_rows
@@ -62,6 +64,7 @@ class AuditFindings:
     checks: tuple[AuditCheck, ...]
     monotonicity: Monotonicity | None
     robustness: Robustness | None
+    stability: Robustness | None
     slopes: Steepest | None
     fairness: Fairness | None
     properties: Mapping[str, PropertyResult]

@@ -18,6 +18,7 @@ from explainrelu.audits.trend.trends import Monotonicity
 from explainrelu.certificate import Certificate, Status
 from explainrelu.explanations.diagnostics import RegionDiagnostics
 from explainrelu.explanations.simplification.few_rules import FewRules
+from explainrelu.network.formula import number_text
 
 __all__ = [
     "on_coverage",
@@ -54,7 +55,7 @@ def on_import(certificate: Certificate) -> Iterator[AuditCheck]:
     told = f"does not hold: {'; '.join(broken)}" if broken else "every check of the import holds"
     yield AuditCheck(
         "model", "the network equals the model", status_of(certificate.status), worst,
-        "the tolerances of the certificate", "exact", told,
+        "within its tolerances", "exact", told,
     )  # fmt: skip
 
 
@@ -99,13 +100,14 @@ def on_monotonicity(expected: Expectations, found: Monotonicity | None) -> Itera
     for trend in found.trends:
         if not trend.expected:
             continue
-        name = f"{trend.output} {trend.expected} in {trend.feature}"
+        score = trend.output if trend.output == "score" else f"score of {trend.output}"
+        name = f"{score} {trend.expected} in {trend.feature}"
         if str(trend.direction) == "not applicable":
             yield AuditCheck.not_applicable("monotonicity", name, trend.reason)
             continue
         share = float(trend.n_violating_rows) / trend.n_rows if trend.n_rows else float("nan")
         told = f"{trend.direction}, by {trend.proof}" if trend.proof else str(trend.direction)
-        told += f"; slope from {trend.slope_lower:.3g} to {trend.slope_upper:.3g}"
+        told += f"; slope from {number_text(trend.slope_lower)} to {number_text(trend.slope_upper)}"
         if trend.n_violating_rows:
             told += f"; {trend.n_violating_rows} of {trend.n_rows} rows lie where it goes against"
         if trend.reason:

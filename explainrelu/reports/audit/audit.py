@@ -248,7 +248,7 @@ def _explained(certificate: Certificate) -> AuditCheck:
         "the explanations equal the network",
         status_of(certificate.status),
         float("nan"),
-        "every check of the certificate",
+        "every check holds",
         "exact",
         f"{n_held} of {len(checks)} checks of the certificate hold",
     )

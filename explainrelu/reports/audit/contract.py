@@ -7,6 +7,19 @@ __all__ = ["AUDIT_TABLES"]
 
 _STR, _INT, _FLOAT, _BOOL = "str", "int64", "float64", "bool"
 
+_DISTANCES = {
+    "row": _INT,
+    "class": _STR,
+    "lower": _FLOAT,
+    "upper": _FLOAT,
+    "status": _STR,
+    "nearest_class": _STR,
+    "margin": _FLOAT,
+    "norm": _STR,
+    "unit": _STR,
+    "exactness": _STR,
+}
+
 _CONTRACT: dict[str, dict[str, str]] = {
     "audit_checks": {
         "section": _STR,
@@ -74,20 +87,11 @@ _CONTRACT: dict[str, dict[str, str]] = {
         "seconds": _FLOAT,
     },
     "property_witnesses": {"property": _STR, "kind": _STR, "name": _STR, "value": _STR},
-    "robustness": {
-        "row": _INT,
-        "class": _STR,
-        "lower": _FLOAT,
-        "upper": _FLOAT,
-        "status": _STR,
-        "nearest_class": _STR,
-        "margin": _FLOAT,
-        "norm": _STR,
-        "unit": _STR,
-        "exactness": _STR,
-    },
+    "robustness": _DISTANCES,
+    "stability": _DISTANCES,
     "robustness_witnesses": {
         "row": _INT,
+        "within": _STR,
         "feature": _STR,
         "value": _FLOAT,
         "witness": _FLOAT,

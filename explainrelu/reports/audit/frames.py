@@ -13,15 +13,16 @@ from explainrelu.audits.fairness.fairness import Fairness
 from explainrelu.audits.properties import PropertyResult
 from explainrelu.audits.recourse.result import CounterfactualResult
 from explainrelu.audits.trend.trends import Monotonicity, Trend
+from explainrelu.audits.verification.constraints import OutputConstraints
 from explainrelu.certificate import Status
 from explainrelu.errors import DataError
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.schema import InputSchema
 from explainrelu.reports.audit.contract import AUDIT_TABLES
-from explainrelu.reports.audit.scope import step_unit
+from explainrelu.reports.audit.scope import STEP_UNITS
 from explainrelu.reports.tables import in_contract
 
-__all__ = ["audit_tables", "trend_pairs"]
+__all__ = ["audit_tables", "requires", "trend_pairs"]
 
 _RADII = 81  # points of the curve of certified shares
 
@@ -41,8 +42,7 @@ def audit_tables(found: AuditFindings, scope: pd.DataFrame) -> dict[str, pd.Data
     if found.properties:
         tables["properties"] = _properties(found)
         tables["property_witnesses"] = _property_witnesses(found.network, found.properties)
-    if found.robustness is not None:
-        tables |= _robustness(found, found.robustness)
+    tables |= _distances(found)
     if found.slopes is not None:
         tables["slopes"] = found.slopes.to_frame()
     if found.fairness is not None:
@@ -131,7 +131,7 @@ def _properties(found: AuditFindings) -> pd.DataFrame:
         parts.append(
             table.assign(
                 property=name,
-                requires=str(found.expectations.properties[name]),
+                requires=requires(found.expectations.properties[name]),
                 status=str(result.status),
                 decided_by=result.decided_by,
                 reason=result.reason,
@@ -141,6 +141,14 @@ def _properties(found: AuditFindings) -> pd.DataFrame:
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def requires(constraints: OutputConstraints) -> str:
+    """What must hold, where that can be said without alternatives; else what must not."""
+    parts = constraints.alternatives
+    if all(len(part) == 1 for part in parts):
+        return "; ".join(str(constraint.negated()) for (constraint,) in parts)
+    return str(constraints)
 
 
 def _property_witnesses(
@@ -157,20 +165,29 @@ def _property_witnesses(
     return _table("property_witnesses", rows)
 
 
-def _robustness(audit: AuditFindings, found: Robustness) -> dict[str, pd.DataFrame]:
-    own = found.to_frame()
-    own = own.assign(row=audit.robustness_rows[own["row"].to_numpy()], unit=step_unit(audit))
-    reached = np.concatenate([found.upper[np.isfinite(found.upper)], found.lower, [0.0]])
-    radii = np.linspace(0.0, float(reached.max()) or 1.0, _RADII)
-    return {
-        "robustness": own,
-        "robustness_witnesses": _robust_witnesses(audit, found),
-        "robustness_summary": found.summary,
-        "robustness_curve": found.certified_share(radii),
-    }
+def _distances(audit: AuditFindings) -> dict[str, pd.DataFrame]:
+    """Distances to another class: in standard deviations, and in measurement errors."""
+    tables, witnesses = {}, []
+    pairs = (("robustness", audit.robustness), ("stability", audit.stability))
+    for name, found in pairs:
+        if found is not None:
+            unit = STEP_UNITS[name]
+            table = found.to_frame()
+            tables[name] = table.assign(row=audit.robustness_rows[table["row"]], unit=unit)
+            witnesses += _steps(found, audit.robustness_rows, unit)
+    if tables:
+        tables["robustness_witnesses"] = _table("robustness_witnesses", witnesses)
+    if audit.robustness is not None:
+        reached = audit.robustness.upper[np.isfinite(audit.robustness.upper)]
+        most = max(float(np.concatenate([reached, audit.robustness.lower]).max()), 1e-9)
+        tables["robustness_summary"] = audit.robustness.summary
+        tables["robustness_curve"] = audit.robustness.certified_share(
+            np.linspace(0.0, most, _RADII)
+        )
+    return tables
 
 
-def _robust_witnesses(audit: AuditFindings, found: Robustness) -> pd.DataFrame:
+def _steps(found: Robustness, positions: IntArray, unit: str) -> list[tuple[Any, ...]]:
     """What moves between each row and its witness, farthest first."""
     schema, rows = found.schema, []
     for i in np.flatnonzero(np.isfinite(found.upper)):
@@ -181,9 +198,9 @@ def _robust_witnesses(audit: AuditFindings, found: Robustness) -> pd.DataFrame:
                 continue
             column = schema.columns[schema.input_columns[k]]
             before, after = float(found.points[i, k]), float(found.witnesses[i, k])
-            row = int(audit.robustness_rows[i])
-            rows.append((row, column.name, before, after, float(steps[k]), column.unit))
-    return _table("robustness_witnesses", rows)
+            ends = (before, after, float(steps[k]), column.unit)
+            rows.append((int(positions[i]), unit, column.name, *ends))
+    return rows
 
 
 def _fairness(network: ReluNetwork, found: Fairness) -> dict[str, pd.DataFrame]:

@@ -20,8 +20,8 @@ __all__ = ["audit_page"]
 
 _CONTENTS = (
     ("verdicts", "Verdicts"),
-    ("model", "The model and the data"),
-    ("proven", "Equal to the model"),
+    ("model", "The model"),
+    ("proven", "What was proven"),
     ("regions", "Rows and regions"),
     ("rules", "The rules"),
     ("coefficients", "Rules side by side"),
@@ -59,7 +59,7 @@ def audit_page(
     ids = {name for name, _ in contents}
     own = {
         "contents": contents,
-        "status": STATE[found.status],
+        "verdict_state": STATE[found.status],
         "outcome": audit_sentence(found),
         "counts": counts(found),
         "verdicts": verdict_rows(found, ids),

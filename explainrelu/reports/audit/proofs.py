@@ -14,8 +14,8 @@ from explainrelu.audits.trend.trends import Direction, Monotonicity, Trend
 from explainrelu.errors import DataError
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.schema import InputSchema
-from explainrelu.reports.audit.frames import trend_pairs
-from explainrelu.reports.audit.scope import step_unit
+from explainrelu.reports.audit.frames import requires, trend_pairs
+from explainrelu.reports.audit.scope import STEP_UNITS
 from explainrelu.reports.audit.verdicts import mark_of
 from explainrelu.reports.audit.witness import side_by_side
 from explainrelu.reports.numbers import count, counted, number, percent, plain, signed
@@ -25,8 +25,9 @@ from explainrelu.reports.tables import rows_of
 
 __all__ = ["monotone", "properties", "robust"]
 
-_TRENDS, _PAIRS = 40, 6
+_TRENDS, _PAIRS, _UNASKED = 40, 6, 2
 _LEAST_ROBUST, _MOVES = 8, 3
+_ENDS = {0.0: "smallest", 1.0: "largest"}
 _WORDS = {
     Direction.INCREASING: ("▲", "rises", "up"),
     Direction.DECREASING: ("▼", "falls", "down"),
@@ -87,7 +88,7 @@ def _pairs(trends: Monotonicity, ordered: list[Trend]) -> list[dict[str, Any]]:
     found = []
     for trend in ordered:
         for name, pair in trend_pairs(trend):
-            if trend.expected or len(found) < _PAIRS:
+            if trend.expected or len(found) < _UNASKED:
                 try:
                     frame = trends.schema.decode(pair.points)
                 except DataError:
@@ -112,7 +113,7 @@ def properties(found: AuditFindings) -> dict[str, Any] | None:
         rows.append(
             {
                 "name": name,
-                "requires": str(found.expectations.properties[name]),
+                "requires": requires(found.expectations.properties[name]),
                 "verdict": mark_of(_PROPERTY[result.status]),
                 "lower": number(float(np.min(result.lower)), 4),
                 "upper": number(float(np.min(result.upper)), 4),
@@ -138,39 +139,28 @@ def _violation(network: ReluNetwork, witness: Any) -> dict[str, Any] | None:
 
 def robust(found: AuditFindings, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any] | None:
     """How far rows are from another class, the nearest of them, and the largest slope."""
-    distances, slopes = found.robustness, found.slopes
-    if distances is None and slopes is None:
+    if found.robustness is None and found.stability is None and found.slopes is None:
         return None
-    part: dict[str, Any] = {"slopes": _slopes(found), "distances": None}
-    if distances is not None:
-        part["distances"] = _distances(found, distances, tables)
-    return part
+    return {
+        "distances": None if found.robustness is None else _distances(found.robustness, tables),
+        "stable": None if found.stability is None else _stable(found, found.stability),
+        "least": _least(found, "robustness", tables),
+        "changed": _least(found, "stability", tables),
+        "slopes": _slopes(found),
+    }
 
 
-def _distances(
-    found: AuditFindings, distances: Robustness, tables: Mapping[str, pd.DataFrame]
-) -> dict[str, Any]:
-    curve, unit = tables["robustness_curve"], step_unit(found)
-    errors = found.expectations.measurement_errors
-    low, high = distances.unchanged_share
-    what = ", ".join(f"{name} by {plain(size)}" for name, size in errors.items())
-    beyond = int(distances.beyond.sum())
+def _distances(distances: Robustness, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    curve = tables["robustness_curve"]
     return {
         "n_rows": counted(len(distances), "row"),
-        "unit": unit,
         "norm": str(distances.norm),
-        "errors": what,
-        "share": percent(low) if low == high else f"between {percent(low)} and {percent(high)}",
         "n_exact": count(int(distances.exact.sum())),
-        "n_beyond": count(beyond) if beyond else "",
         "columns": ", ".join(distances.features),
         "quantiles": [
             {
-                "name": "smallest" if row.quantile == 0 else (
-                    "largest" if row.quantile == 1 else f"{row.quantile:.0%} of rows"
-                ),
+                "name": _ENDS.get(row.quantile, f"{row.quantile:.0%} of rows"),
                 "value": _between(row.lower, row.upper, row.exactness),
-                "exactness": row.exactness,
             }
             for row in rows_of(tables["robustness_summary"])
         ],
@@ -178,9 +168,18 @@ def _distances(
             curve["radius"].to_numpy(),
             curve["certified"].to_numpy(),
             (1.0 - curve["changeable"]).to_numpy(),
-            unit=f"distance, in {unit}",
+            unit="distance, in standard deviations",
         ),
-        "least": _least(found, distances, tables["robustness_witnesses"]),
+    }
+
+
+def _stable(found: AuditFindings, stability: Robustness) -> dict[str, str]:
+    low, high = stability.unchanged_share
+    errors = found.expectations.measurement_errors.items()
+    return {
+        "errors": ", ".join(f"{name} ± {plain(size)}" for name, size in errors),
+        "share": percent(low) if low == high else f"between {percent(low)} and {percent(high)}",
+        "n_rows": counted(len(stability), "row"),
     }
 
 
@@ -191,18 +190,17 @@ def _between(lower: float, upper: float, exactness: str) -> str:
 
 
 def _least(
-    found: AuditFindings, distances: Robustness, moves: pd.DataFrame
+    found: AuditFindings, part: str, tables: Mapping[str, pd.DataFrame]
 ) -> list[dict[str, Any]]:
     """The rows nearest to another class, and what moves them there."""
-    table = distances.to_frame()
-    order = np.argsort(distances.upper, kind="stable")[:_LEAST_ROBUST]
+    if part not in tables:
+        return []
+    table, moves = tables[part], tables["robustness_witnesses"]
+    moves = moves[moves["within"] == STEP_UNITS[part]]
+    nearest = table[np.isfinite(table["upper"])].sort_values("upper", kind="stable")
     rows = []
-    for i in order:
-        if not np.isfinite(distances.upper[i]):
-            continue
-        row = table.iloc[i]
-        position = int(found.robustness_rows[i])
-        own = moves[moves["row"] == position]
+    for _, row in nearest.head(_LEAST_ROBUST).iterrows():
+        own = moves[moves["row"] == row["row"]]
         told = [
             f"{move.feature} {signed(move.witness - move.value)}{_tail(move.unit, move.feature)}"
             for move in rows_of(own.head(_MOVES))
@@ -211,7 +209,7 @@ def _least(
             told.append(f"{len(own) - _MOVES} more")
         rows.append(
             {
-                "row": count(position),
+                "row": count(row["row"]),
                 "own": row["class"],
                 "other": row["nearest_class"],
                 "distance": _between(row["lower"], row["upper"], row["exactness"]),

@@ -8,7 +8,7 @@ import pandas as pd
 
 from explainrelu.audits.auditing.findings import AuditFindings
 from explainrelu.audits.recourse.search import CounterfactualStatus
-from explainrelu.reports.numbers import count, counted, number, percent
+from explainrelu.reports.numbers import count, counted, number, percent, plain
 from explainrelu.reports.page.charts import bar
 from explainrelu.reports.tables import rows_of
 
@@ -87,8 +87,7 @@ def _card(outcome: Any, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
         "reasons": [
             {
                 "name": row.feature,
-                "before": _shortened(row[3]),
-                "after": _shortened(row[4]),
+                "ends": _ends(row[3], row[4]),
                 "unit": units.get(row.feature, ""),
                 "closes": number(row.closes),
                 "share": percent(row.share),
@@ -101,9 +100,14 @@ def _card(outcome: Any, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     }
 
 
-def _shortened(text: str) -> str:
-    """A number with six digits; other text as it is."""
+def _ends(before: str, after: str) -> tuple[str, str]:
+    """Two values for a reader, numbers with as many digits as tell them apart."""
     try:
-        return number(float(text), 6) if text.strip() else text
+        low, high = float(before), float(after)
     except ValueError:
-        return text
+        return before, after
+    for digits in range(4, 16):
+        shown = plain(low, digits), plain(high, digits)
+        if shown[0] != shown[1]:
+            break
+    return shown

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from explainrelu.audits.auditing.findings import AuditFindings
+from explainrelu.audits.boundary.distances import Robustness
 from explainrelu.audits.recourse.search import CounterfactualStatus
 from explainrelu.audits.trend.trends import Direction
 from explainrelu.certificate import Exactness
@@ -15,7 +16,7 @@ from explainrelu.regions.region_set import RegionSet
 from explainrelu.reports.findings import Findings
 from explainrelu.reports.numbers import count, counted
 
-__all__ = ["RegionCount", "scope_frame", "step_unit"]
+__all__ = ["STEP_UNITS", "RegionCount", "scope_frame"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,8 @@ class _Part:
     seconds: float = float("nan")
 
 
-def step_unit(found: AuditFindings) -> str:
-    """In what a distance to the decision boundary is measured."""
-    if found.expectations.measurement_errors:
-        return "measurement errors"
-    return "standard deviations"
+STEP_UNITS = {"robustness": "standard deviations", "stability": "measurement errors"}
+"""In what the distances of each part are measured."""
 
 
 def scope_frame(
@@ -87,7 +85,8 @@ def scope_frame(
         _performance(audit),
         _monotonicity(audit),
         _properties(audit),
-        _robustness(audit, report.n_rows),
+        _distances(audit, report.n_rows),
+        _stability(audit, report.n_rows),
         _slopes(audit),
         *_fairness(audit),
         _recourse(audit),
@@ -105,6 +104,8 @@ def _none(part: str, why: str) -> _Part:
 
 def _domain(audit: AuditFindings, given: bool) -> _Part:
     reach = "a box that was handed over" if given else "the smallest box around the rows"
+    if not given and audit.coverage is not None:
+        reach += " and the training rows"
     kinds = [column.kind for column in audit.network.schema.columns]
     told = "Proofs hold for every row in it, seen or not, and say nothing outside it."
     if ColumnKind.CATEGORICAL in kinds:
@@ -155,20 +156,32 @@ def _properties(audit: AuditFindings) -> _Part:
     return _Part("properties", True, "every row of the domain", kind, told, seconds)
 
 
-def _robustness(audit: AuditFindings, n_rows: int) -> _Part:
+def _distances(audit: AuditFindings, n_rows: int) -> _Part:
+    seconds = audit.seconds.get("robustness", np.nan)
     found = audit.robustness
     if found is None:
         return _none("robustness", "the model does not decide between classes, or nothing varies")
+    return _measured("robustness", audit, found, n_rows, seconds)
+
+
+def _stability(audit: AuditFindings, n_rows: int) -> _Part:
+    if audit.stability is None:
+        return _none("measurement errors", "none were named, or there are no classes")
+    return _measured("measurement errors", audit, audit.stability, n_rows, np.nan)
+
+
+def _measured(
+    part: str, audit: AuditFindings, found: Robustness, n_rows: int, seconds: float
+) -> _Part:
     n = len(found)
     open_ones = int((~found.exact & ~found.beyond).sum())
-    told = f"Distances of {counted(n - open_ones, 'row')} exact"
-    told += f", of {count(open_ones)} between bounds." if open_ones else "."
+    told = f"{counted(n - open_ones, 'row')} decided"
+    told += f", {count(open_ones)} between bounds." if open_ones else "."
     held = [name for name in audit.network.schema.names if name not in found.features]
     if held:
         told += f" Held as they are: {', '.join(held)}."
     reach = f"{counted(n, 'row')}{', drawn at random' if n < n_rows else ', all there are'}"
-    kind = "bounded" if open_ones else "exact"
-    return _Part("robustness", True, reach, kind, told, audit.seconds.get("robustness", np.nan))
+    return _Part(part, True, reach, "bounded" if open_ones else "exact", told, seconds)
 
 
 def _slopes(audit: AuditFindings) -> _Part:

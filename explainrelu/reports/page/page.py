@@ -80,7 +80,7 @@ def content(findings: Findings) -> dict[str, Any]:
         "regions": regions(findings),
         "few": few_rules(findings),
         "weak": weakness(findings),
-        "timed": findings.few_rules is not None and _limit(findings) != "None",
+        "timed": findings.few_rules is not None and _timed(findings),
         "agreement": agreement(findings),
         "provenance": provenance(findings),
         "tables": [name for name in TABLES if name in findings.tables],
@@ -88,8 +88,10 @@ def content(findings: Findings) -> dict[str, Any]:
     }
 
 
-def _limit(findings: Findings) -> str:
-    return findings.fact("argument time_limit", "provenance")
+def _timed(findings: Findings) -> bool:
+    """Whether a time was given for the proof of the few rules."""
+    table = findings.tables["provenance"]
+    return bool((table["value"][table["property"] == "argument time_limit"] != "None").any())
 
 
 def _maker(findings: Findings) -> str:
