@@ -1,6 +1,6 @@
 """The command line: arguments and help; the work is done in explainrelu.command_line.
 
-    explainrelu demo | inspect | report | convert | rules | simplify | rank | explain | compare
+    explainrelu demo | inspect | report | audit | convert | rules | simplify | rank | explain | compare
                 | regions | map | compress | equal
 
 Exit code 0 where all went well, 1 where a check does not hold, 2 for input that cannot be used
@@ -44,7 +44,7 @@ def _reads(options: dict[str, Any]) -> "Inputs":
     """The files and choices that every command reads alike."""
     from explainrelu.command_line.inputs import Inputs
 
-    names = ("model", "data", "target", "drop", "reorder", "background", "outputs")
+    names = ("model", "data", "target", "drop", "reorder", "background", "outputs", "groups")
     return Inputs(**{name: options[name] for name in names if name in options})
 
 
@@ -207,6 +207,42 @@ def report(console: "Console", **options: Any) -> bool:
 
     names = ("folder", "parquet", "max_rules", "few_rules", "rows", "shap", "title", "seed")
     return write_report(_reads(options), console, **{name: options[name] for name in names})
+
+
+@_command(
+    *_INPUTS,
+    option(
+        "Data", "--train", "background", type=_PATH, metavar="FILE",
+        help="The rows that the model was trained on (.csv or .parquet), for coverage.",
+    ),
+    option(
+        "Data", "--sensitive", "groups", multiple=True, metavar="COLUMN",
+        help="A column of DATA to group the rows by; need not be one that the model reads. Repeat "
+        "it for several.",
+    ),
+    option(
+        "Result", "--config", type=_PATH, metavar="FILE",
+        help="What is expected of the model, and limits (.toml); docs/audit.md shows a file.",
+    ),
+    option(
+        "Result", "--strict", is_flag=True, help="Let an undecided check count as one that fails."
+    ),
+    option("Result", "--title", metavar="TEXT", help="Heading of the page."),
+    _folder("audit", "Folder to write to; files of other names in it are left alone."),
+    option("Output", "--parquet", is_flag=True, help="Write the tables as Parquet, not as CSV."),
+    examples="explainrelu audit model.skops test.csv --target repaid --train train.csv "
+    "--config audit.toml -o audit",
+)  # fmt: skip
+def audit(console: "Console", **options: Any) -> bool:
+    """Hold a model against what is expected of it, and write the evidence.
+
+    Writes audit.html, one page with verdicts and everything they rest on, and every table. Exit
+    code 1 where a check fails; with --strict also where one is undecided.
+    """
+    from explainrelu.command_line.auditing import audit_model
+
+    names = ("folder", "config", "strict", "parquet", "title")
+    return audit_model(_reads(options), console, **{name: options[name] for name in names})
 
 
 @_command(

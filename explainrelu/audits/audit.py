@@ -9,7 +9,7 @@ import pandas as pd
 
 import explainrelu.audits.auditing.judging as judging
 from explainrelu.arrays import FloatArray, IntArray
-from explainrelu.audits.auditing.expectations import AuditLimits, Expectations
+from explainrelu.audits.auditing.expectations import AuditLimits, Expectations, constraints_of
 from explainrelu.audits.auditing.findings import AuditFindings
 from explainrelu.audits.auditing.verdicts import AuditCheck
 from explainrelu.audits.boundary.distances import Robustness
@@ -23,6 +23,8 @@ from explainrelu.audits.monotonicity import monotonicity
 from explainrelu.audits.properties import verify_property
 from explainrelu.audits.recourse.result import CounterfactualResult
 from explainrelu.audits.robustness import robustness
+from explainrelu.audits.trend.trends import Monotonicity
+from explainrelu.audits.verification.vnnlib import VnnlibProperty
 from explainrelu.explanations.diagnostics import region_diagnostics
 from explainrelu.explanations.simplification.few_rules import FewRules
 from explainrelu.explanations.simplify import simplify
@@ -231,15 +233,34 @@ class _Audit:
             self._network, self._frame, self._y, max_regions=1000, tolerances=self._tolerances
         )
 
-    def _trends(self) -> Any:
-        return monotonicity(
+    def _trends(self) -> Monotonicity:
+        """Of the favourable class's score where there are expectations, else of every score."""
+        expected = dict(self._expected.monotone)
+        found = monotonicity(
             self._network,
             self._domain,
             X=self._frame,
-            direction=dict(self._expected.monotone) or None,
+            output=self._one_score,
+            direction=expected or None,
             max_regions=self._limits.max_regions,
             **self._shared,
         )
+        if not expected or len(self._network.outputs.classes) <= 2 or not self._decides:
+            return found
+        wanted = self._network.outputs.classes[self._favourable]
+        own = tuple(trend for trend in found.trends if trend.output == wanted)
+        return Monotonicity(found.schema, own)
+
+    @property
+    def _one_score(self) -> str | tuple[str, str] | None:
+        """The score of the favourable one of two classes; None where there are not two."""
+        classes = self._network.outputs.classes
+        if not self._decides or len(classes) != 2:
+            return None
+        wanted = classes[self._favourable]
+        if self._network.outputs.task is Task.BINARY:
+            return wanted
+        return wanted, classes[1 - self._favourable]
 
     def _robust(self, rows: IntArray) -> Robustness | None:
         """Distances to another class, in standard deviations of the numeric columns."""
@@ -338,10 +359,13 @@ class _Audit:
         )
 
     def _properties(self) -> Any:
-        return {
-            name: verify_property(self._network, self._domain, constraints, **self._shared)
-            for name, constraints in self._expected.properties.items()
-        }
+        found = {}
+        for name, required in self._expected.properties.items():
+            domain = required.domain if isinstance(required, VnnlibProperty) else self._domain
+            found[name] = verify_property(
+                self._network, domain, constraints_of(required), **self._shared
+            )
+        return found
 
     def _covered(self, X_train: Any) -> Any:
         if X_train is None:

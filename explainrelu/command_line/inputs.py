@@ -40,6 +40,8 @@ class Inputs:
         A further file of rows, to compare with.
     outputs
         Which scores: one name, or two for their difference; none for all.
+    groups
+        Columns of the data by which rows are grouped; left out where the model does not read them.
     """
 
     model: Path
@@ -49,6 +51,7 @@ class Inputs:
     reorder: bool = False
     background: Path | None = None
     outputs: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
     @property
     def score(self) -> str | tuple[str, ...] | None:
@@ -72,6 +75,8 @@ class Loaded:
         The rows to compare with, where a file of them was named.
     note
         What was read, in a sentence.
+    groups : DataFrame (n_samples, n_groups)
+        The columns by which rows are grouped, where some were named.
     """
 
     network: ReluNetwork
@@ -79,6 +84,7 @@ class Loaded:
     target: "pd.Series[Any] | pd.DataFrame | None"
     background: pd.DataFrame | None
     note: str
+    groups: pd.DataFrame | None = None
 
 
 def read_model(path: Path) -> Any:
@@ -127,7 +133,8 @@ def loaded(inputs: Inputs) -> Loaded:
     plain = import_model(model)
     check_score(inputs, plain)
     table = read_table(inputs.data)
-    _check_set_aside(table, (*inputs.target, *inputs.drop))
+    _check_set_aside(table, (*inputs.target, *inputs.drop, *inputs.groups))
+    inputs = replace(inputs, drop=(*inputs.drop, *_unread(table, plain.schema.names, inputs)))
     names = _names(table, plain.schema.names, inputs)
     rows = table.rows(names, _renamed(plain.schema, names))
     network = plain if inputs.model.suffix == ".xrelu" else import_model(model, rows)
@@ -138,7 +145,17 @@ def loaded(inputs: Inputs) -> Loaded:
         target=_target(table, inputs.target),
         background=_background(inputs, network),
         note=_note(table, inputs, names),
+        groups=table.target(inputs.groups) if inputs.groups else None,
     )
+
+
+def _unread(table: TableFile, wanted: tuple[str, ...], inputs: Inputs) -> tuple[str, ...]:
+    """Columns that only group the rows: the model does not read them."""
+    left = [n for n in table.names if n not in {*inputs.target, *inputs.drop}]
+    by_position = wanted == InputSchema.numbered(len(wanted)).names and not {*wanted} & {*left}
+    if by_position and len(left) == len(wanted):
+        return ()
+    return tuple(n for n in inputs.groups if n in left and n not in wanted)
 
 
 def _background(inputs: Inputs, network: ReluNetwork) -> pd.DataFrame | None:

@@ -19,6 +19,7 @@ from explainrelu.importers.import_model import import_model
 from explainrelu.network.network import ReluNetwork
 from explainrelu.regions.enumeration import enumerate_regions
 from explainrelu.reports import report as module
+from explainrelu.reports import table_writers
 from explainrelu.reports.report import STEPS, report
 from explainrelu.reports.tables import TABLES
 from explainrelu.rewrites.convert import convert
@@ -382,7 +383,7 @@ def test_parquet_reads_back_as_it_was(tmp_path):
 
 
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setattr(table_writers, "find_spec", lambda name: None)
     with pytest.raises(MissingDependencyError, match=r"explainrelu\[parquet\]"):
         sample("iris").to_parquet(tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -10,12 +10,13 @@ import numpy as np
 
 from explainrelu.audits.actionability import Actionability
 from explainrelu.audits.verification.constraints import OutputConstraints
+from explainrelu.audits.verification.vnnlib import VnnlibProperty
 from explainrelu.errors import ArgumentError, ColumnsError, InputTypeError
 from explainrelu.explanations.limits import checked_limit, checked_seed
 from explainrelu.network.outputs import OutputSchema
 from explainrelu.network.schema import InputSchema
 
-__all__ = ["AuditLimits", "Expectations"]
+__all__ = ["AuditLimits", "Expectations", "constraints_of"]
 
 _DIRECTIONS = ("increasing", "decreasing")
 _METRICS = ("accuracy", "auc", "log_loss", "r2", "mse")
@@ -32,7 +33,8 @@ class Expectations:
         Metric -> the least (``accuracy``, ``auc``, ``r2``) or the most (``log_loss``, ``mse``)
         that is acceptable on the rows audited.
     monotone
-        Raw column -> ``increasing`` or ``decreasing``, everywhere in the domain.
+        Raw column -> ``increasing`` or ``decreasing``: how the score (of a classifier that of the
+        favourable class) changes with the column, everywhere in the domain.
     protected
         Raw columns that must not decide: names, or a mapping to the values compared.
     max_flip_share
@@ -58,7 +60,8 @@ class Expectations:
     max_unseen_share, max_outside_share
         The most of the rows that may lie in regions, or outside ranges, of the training rows.
     properties
-        Name -> :class:`OutputConstraints` that must hold at every row of the domain.
+        Name -> :class:`OutputConstraints` that must hold at every row of the domain, or what
+        :func:`read_vnnlib` read, which brings its own domain.
 
     Examples
     --------
@@ -80,7 +83,7 @@ class Expectations:
     min_rules_agreement: float | None = None
     max_unseen_share: float | None = None
     max_outside_share: float | None = None
-    properties: Mapping[str, OutputConstraints] = field(default_factory=dict)
+    properties: Mapping[str, OutputConstraints | VnnlibProperty] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -102,9 +105,10 @@ class Expectations:
         for name in (each.name for each in fields(self) if each.name.startswith(("min_", "max_"))):
             _check_share(name, getattr(self, name))
         for name, value in self.properties.items():
-            if not isinstance(value, OutputConstraints):
+            if not isinstance(value, (OutputConstraints, VnnlibProperty)):
                 raise InputTypeError(
-                    f"Property {name!r} must be OutputConstraints, got {type(value).__qualname__}."
+                    f"Property {name!r} must be OutputConstraints, or what read_vnnlib read, got "
+                    f"{type(value).__qualname__}."
                 )
 
     @classmethod
@@ -155,8 +159,13 @@ class Expectations:
             )
         if self.actionability is not None:
             self.actionability.check(schema)
-        for constraints in self.properties.values():
-            constraints.over(outputs)
+        for name, required in self.properties.items():
+            if isinstance(required, VnnlibProperty) and required.n_inputs != schema.n_inputs:
+                raise ArgumentError(
+                    f"expectations: property {name!r} is about {required.n_inputs} inputs, and "
+                    f"the network has {schema.n_inputs}."
+                )
+            constraints_of(required).over(outputs)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -207,6 +216,11 @@ class AuditLimits:
         if isinstance(given, cls):
             return given
         return cls(**_known("limits", given, {each.name for each in fields(cls)}))
+
+
+def constraints_of(required: OutputConstraints | VnnlibProperty) -> OutputConstraints:
+    """What must hold of the scores."""
+    return required.output_constraints if isinstance(required, VnnlibProperty) else required
 
 
 def _known(what: str, given: Any, names: set[str]) -> dict[str, Any]:

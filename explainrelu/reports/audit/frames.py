@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from explainrelu.arrays import FloatArray, IntArray
+from explainrelu.audits.auditing.expectations import constraints_of
 from explainrelu.audits.auditing.findings import AuditFindings
 from explainrelu.audits.boundary.distances import Robustness
 from explainrelu.audits.fairness.fairness import Fairness
@@ -14,6 +15,7 @@ from explainrelu.audits.properties import PropertyResult
 from explainrelu.audits.recourse.result import CounterfactualResult
 from explainrelu.audits.trend.trends import Monotonicity, Trend
 from explainrelu.audits.verification.constraints import OutputConstraints
+from explainrelu.audits.verification.vnnlib import VnnlibProperty
 from explainrelu.certificate import Status
 from explainrelu.errors import DataError
 from explainrelu.network.network import ReluNetwork
@@ -143,12 +145,14 @@ def _properties(found: AuditFindings) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def requires(constraints: OutputConstraints) -> str:
+def requires(required: OutputConstraints | VnnlibProperty) -> str:
     """What must hold, where that can be said without alternatives; else what must not."""
+    own = isinstance(required, VnnlibProperty)
+    constraints, where = constraints_of(required), " in the boxes of its file" if own else ""
     parts = constraints.alternatives
     if all(len(part) == 1 for part in parts):
-        return "; ".join(str(constraint.negated()) for (constraint,) in parts)
-    return str(constraints)
+        return "; ".join(str(constraint.negated()) for (constraint,) in parts) + where
+    return f"{constraints}{where}"
 
 
 def _property_witnesses(

@@ -76,7 +76,18 @@ def audit_page(
         "coverage": covered(found, tables),
         "scope": scope(tables["audit_scope"]),
         "tables": list(tables),
+        "provenance": [
+            {"name": _named(fact["name"]), "value": fact["value"]} for fact in parts["provenance"]
+        ],
         "timed": False,
         "time_limit": f"{found.limits.time_limit:g}",
     }
     return rendered("audit.html", parts | own)
+
+
+def _named(fact: str) -> str:
+    """An argument in words: ``expected: max flip share``."""
+    for start, words in (("argument expectations.", "expected: "), ("argument limits.", "limit: ")):
+        if fact.startswith(start):
+            return words + fact.removeprefix(start).replace("_", " ")
+    return fact

@@ -54,6 +54,7 @@ def monotone(found: AuditFindings) -> dict[str, Any] | None:
         "rows": [_trend(trend, found.network.schema) for trend in shown],
         "more": len(ordered) - len(shown),
         "several": len({trend.output for trend in ordered}) > 1,
+        "output": ordered[0].output,
         "expected": any(trend.expected for trend in ordered),
         "n_rows": counted(max(trend.n_rows for trend in ordered), "row"),
         "pairs": _pairs(trends, ordered),

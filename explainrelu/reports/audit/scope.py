@@ -115,7 +115,8 @@ def _domain(audit: AuditFindings, given: bool) -> _Part:
 
 def _regions(regions: RegionCount) -> _Part:
     kind = "exact" if regions.complete else "bounded"
-    told = "Of the whole domain; the rules are those of the regions that rows visit."
+    told = "Of the whole domain, levels taken as numbers from 0 to 1; the rules are those of the "
+    told += "regions that rows visit."
     return _Part("linear regions", True, regions.words, kind, told, regions.seconds)
 
 

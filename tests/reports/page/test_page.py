@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,44 +21,11 @@ from explainrelu.reports.page.page import page
 from explainrelu.reports.page.weakness import weakness
 from explainrelu.reports.report import report
 from tests import models
+from tests.reports.outline import Outline, luminance
 from tests.reports.samples import MODELS, MORNING, sample
 
 STYLE = Path(module.__file__).parent / "templates" / "page.css"
-VOID = {"meta", "br"}
 NASTY = '<script>alert("a & b")</script>'
-
-
-class Outline(HTMLParser):
-    """Checks that every tag is closed in order, and keeps what was met."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.text = [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.text.append(data)
-
-    def named(self, *names):
-        return [attrs for tag, attrs in self.tags if tag in names]
-
-    @property
-    def words(self):
-        return re.sub(r"\s+", " ", " ".join(self.text))
 
 
 @cache
@@ -255,12 +221,6 @@ def test_worked_row_adds_up_to_the_score_of_its_row(name):
 
 
 POWERS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
-
-
-def luminance(colour):
-    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_colours_of_text_have_the_contrast_that_reading_needs():
