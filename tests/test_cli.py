@@ -252,7 +252,7 @@ def test_simplify_answers_one_where_the_error_is_not_reached(files: Path) -> Non
     options = ("--max-rules", "1", "--max-error", "0.0001", "--time-limit", "0.5")
     result = run(files, "simplify", *IRIS, *options)
     assert result.exit_code == 1
-    assert "were not reached with 1 rules" in result.stdout
+    assert "were not reached with 1 rule" in result.stdout
     assert "Warning: a check fails: errors on the rows used are at most max_error" in result.stderr
 
 

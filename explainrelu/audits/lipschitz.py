@@ -264,7 +264,8 @@ class _Search:
                 self._keep(found.witnesses[part], slopes)
             self.n_regions += len(found)
             if not found.complete:
-                return False, found.stopped
+                whole = f"max_regions={max_regions} was reached"  # not what was left of it
+                return False, whole if found.stopped.startswith("max_regions") else found.stopped
         return True, ""
 
     def look_at(self, points: FloatArray) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from explainrelu.arrays import FloatArray, IntArray
+from explainrelu.arrays import BoolArray, FloatArray, IntArray
 from explainrelu.certificate import Certificate, Check, Exactness
 from explainrelu.errors import ArgumentError, DataError
 from explainrelu.explanations.limits import checked_limit
@@ -22,6 +22,7 @@ from explainrelu.network.column import ColumnKind
 from explainrelu.network.difference import difference_network
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import ScoreView, Task
+from explainrelu.network.unused_columns import with_inputs_for
 from explainrelu.regions.observed import regions_of_points
 from explainrelu.regions.region_set import RegionSet
 from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
@@ -99,7 +100,8 @@ def compare_models(
     Parameters
     ----------
     champion, challenger
-        Anything :func:`explainrelu.import_model` takes; of the same columns and outputs.
+        Anything :func:`explainrelu.import_model` takes; of the same columns, not all of which
+        each has to use, and of the same outputs.
     X : (n_samples, n_columns)
         Raw rows.
     domain
@@ -141,10 +143,10 @@ def compare_models(
     most = checked_limit("max_regions", max_regions)
     first = import_model(champion, X, tolerances=tolerances)
     second = import_model(challenger, X, tolerances=tolerances)
-    _check_alike(first, second)
+    first, second, own = _reading_alike(first, second)
     frame = first.schema.frame(X)
     points = first.schema.encode(frame)
-    box = Box.from_data(points) if domain is None else domain
+    box = Box.from_data(points) if domain is None else _with_own(domain, own, points)
     both = difference_network(second, first)
     regions = regions_of_points(both, points, domain=_around(box, points))
     found = largest_difference(
@@ -163,6 +165,27 @@ def compare_models(
         witness=_decoded(first, found.witness),
         difference=found,
     )
+
+
+def _reading_alike(
+    first: ReluNetwork, second: ReluNetwork
+) -> tuple[ReluNetwork, ReluNetwork, BoolArray]:
+    """Both with inputs for every column that either uses, and which were the first's before."""
+    own = np.ones(first.n_inputs, dtype=np.bool_)
+    if first.schema.names == second.schema.names:
+        second, _ = with_inputs_for(second, first.schema.columns)
+        first, own = with_inputs_for(first, second.schema.columns)
+    _check_alike(first, second)
+    return first, second, own
+
+
+def _with_own(domain: Any, own: BoolArray, points: FloatArray) -> Any:
+    """A box over the champion's own inputs, with the range of the rows in all others."""
+    if own.all() or not isinstance(domain, Box) or domain.n_inputs != int(own.sum()):
+        return domain
+    lower, upper = points.min(axis=0), points.max(axis=0)
+    lower[own], upper[own] = domain.lower, domain.upper
+    return Box(lower, upper)
 
 
 def _check_alike(first: ReluNetwork, second: ReluNetwork) -> None:

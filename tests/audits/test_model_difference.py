@@ -9,7 +9,9 @@ from explainrelu.audits.model_difference import compare_models
 from explainrelu.errors import ArgumentError
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
+from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import AffineMap, ReluNetwork
+from explainrelu.network.schema import InputSchema
 from tests import models
 
 
@@ -74,3 +76,29 @@ def test_models_of_other_columns_are_refused():
 def test_models_of_other_outputs_are_refused():
     with pytest.raises(ArgumentError, match="same outputs"):
         compare_models(network(0), network(0, n_outputs=2), np.eye(2))
+
+
+def leaving_out_the_second(net):
+    """The network on two columns of which it uses the first only, and the same reading both."""
+    lean = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [-1.0]])
+    columns = (replace(net.schema.columns[0]), Column("x1", ColumnKind.UNUSED))
+    return replace(lean, schema=InputSchema(columns))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_either_model_may_leave_a_column_out(turned):
+    a, X = network(0), np.random.default_rng(0).uniform(-2, 2, size=(60, 2))
+    pair = (leaving_out_the_second(a), a) if turned else (a, leaving_out_the_second(a))
+    found = compare_models(*pair, X)
+    np.testing.assert_allclose(found.per_row["difference"], pair[1](X) - pair[0](X))
+    at = found.witness.to_numpy()
+    assert abs(pair[1](at) - pair[0](at))[0] == pytest.approx(found.difference.value)
+
+
+def test_a_domain_is_one_of_the_champion_and_the_rows_give_the_rest():
+    a, X = network(0), np.random.default_rng(0).uniform(-2, 2, size=(60, 2))
+    found = compare_models(leaving_out_the_second(a), a, X, domain=Box([-9.0], [9.0]))
+    whole = Box([-9.0, X[:, 1].min()], [9.0, X[:, 1].max()])
+    assert whole.contains(found.witness.to_numpy()).all()
+    wide = compare_models(a, leaving_out_the_second(a), X, domain=whole)
+    assert found.difference.bound == pytest.approx(wide.difference.bound)

@@ -28,6 +28,7 @@ class Alternatives:
         The raw column.
     numbers : (n_values,)
         The values, as :meth:`InputSchema.numbers` has them: positions of levels, codes, values.
+        None for a column that is no input of the network: nothing of it changes anything.
     interval
         Lower and upper end where every number between them can be taken; then ``numbers`` are the
         two ends.
@@ -46,6 +47,8 @@ class Alternatives:
     @property
     def words(self) -> str:
         """The values for a reader."""
+        if self.column.kind is ColumnKind.UNUSED:
+            return "none, it is no input"
         if self.interval is not None:
             low, high = self.interval
             return f"{low:g} to {high:g}"
@@ -82,8 +85,7 @@ def alternatives_of(
     ColumnsError
         For a column that the schema does not have.
     ArgumentError, InputTypeError
-        For a column the network does not use, one with fewer than two values, and values that it
-        cannot take.
+        For a column with fewer than two values, and values that it cannot take.
     """
     if isinstance(protected, str):
         protected = (protected,)
@@ -117,10 +119,7 @@ def _one(
     position = schema.names.index(name)
     column, seen = schema.columns[position], numbers[:, position]
     if column.kind is ColumnKind.UNUSED:
-        raise ArgumentError(
-            f"Protected column {name!r} reaches no unit of the network, so that no change of it "
-            "alone can change a score. Leave it out of protected."
-        )
+        return Alternatives(column, np.zeros(0))
     found = _given(column, values) if values is not None else _default(column, seen, domain, schema)
     if found.interval is None and len(set(found.numbers.tolist())) < 2:
         raise ArgumentError(

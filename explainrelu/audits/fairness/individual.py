@@ -40,7 +40,7 @@ class IndividualFairness:
     Attributes
     ----------
     protected
-        The protected columns and the values compared.
+        The protected columns and the values compared; no value of a column that is no input.
     verdict
         The proof, the counterexample, or what is known of neither: over the twin of the network
         (:func:`explainrelu.audits.fairness.twin.twin_of`). None where a data row settles it, where
@@ -50,7 +50,7 @@ class IndividualFairness:
         their class; None where there are none.
     effect
         The largest change of the score by protected columns alone, with bounds; None for several
-        outputs.
+        outputs, and where no protected column reaches a unit.
     rows
         One row a data row: ``row flips protected changed_to score score_changed largest_change
         exactness``.
@@ -85,6 +85,8 @@ class IndividualFairness:
     @property
     def largest_effect(self) -> float:
         """No protected change moves the score by more; NaN for several outputs."""
+        if not self.reads:
+            return 0.0
         return float("nan") if self.effect is None else max(self.effect.upper, -self.effect.lower)
 
     @property
@@ -93,7 +95,11 @@ class IndividualFairness:
         names = " and ".join(each.column.name for each in self.protected)
         if not self.decides:
             return Certificate()
-        detail = f"values compared: {'; '.join(each.words for each in self.protected)}"
+        if not self.reads:
+            verb = "reach" if len(self.protected) > 1 else "reaches"
+            detail = f"{names} {verb} no unit of the network"
+        else:
+            detail = f"values compared: {'; '.join(each.words for each in self.protected)}"
         if self.verdict is not None and self.verdict.reason:
             detail += f". {self.verdict.reason}"
         check = Check(
@@ -148,7 +154,7 @@ def individual_fairness(
     Raises
     ------
     ColumnsError, ArgumentError, InputTypeError
-        For protected columns that the model does not read, and values they cannot take.
+        For protected columns that the model does not have, and values they cannot take.
     ModelError, DataError
         Where the model or the rows cannot be taken in.
 
@@ -177,13 +183,17 @@ def individual_fairness(
     box = Box.from_data(network.schema.spread(numbers)) if domain is None else domain
     check_domain(box, network.n_inputs, network.schema)
     found = alternatives_of(protected, network.schema, numbers, box)
-    twin = twin_of(network, box, found)
-    flips = flips_of(network, numbers, found, tolerances)
+    used = tuple(each for each in found if _reads(network, each))
+    flips = flips_of(network, numbers, used, tolerances)
+    if not used:
+        rows = flips.frame.assign(protected=" and ".join(each.column.name for each in found))
+        return IndividualFairness(found, None, None, None, rows, _decides(network), reads=False)
+    twin = twin_of(network, box, used)
     shared: dict[str, Any] = {"random_state": random_state, "tolerances": tolerances}
-    verdict, reads = None, _reads(network, found)
+    verdict = None
     inside = bool(box.contains(network.schema.spread(numbers)).all())
     settled = flips.clearest >= 0 and inside  # a row of the domain shows it: nothing to search
-    if not settled and reads and _decides(network):
+    if not settled and _decides(network):
         constraints = _no_change(network, twin)
         verdict = verify_property(
             twin.network, twin.domain, constraints, time_limit=time_limit, **shared
@@ -201,7 +211,6 @@ def individual_fairness(
         effect=effect,
         rows=flips.frame,
         decides=_decides(network),
-        reads=reads,
     )
 
 
@@ -210,18 +219,17 @@ def _decides(network: ReluNetwork) -> bool:
     return network.outputs.task not in (Task.REGRESSION, Task.MULTILABEL)
 
 
-def _reads(network: ReluNetwork, protected: tuple[Alternatives, ...]) -> bool:
+def _reads(network: ReluNetwork, each: Alternatives) -> bool:
     """Whether some unit of the first layer weighs the values of a protected column differently."""
     first = network.layers[0].weight if network.layers else network.output.weight
-    weight, inputs = dense(first), network.schema.groups
-    for each in protected:
-        part = weight[:, list(inputs[each.column.name])]
-        if each.column.kind is ColumnKind.CATEGORICAL:
-            levels = part[:, each.numbers.astype(np.int64)]
-            part = levels - levels[:, :1]
-        if part.any():
-            return True
-    return False
+    inputs = list(network.schema.groups[each.column.name])
+    if not inputs:
+        return False
+    part = dense(first[:, inputs])
+    if each.column.kind is ColumnKind.CATEGORICAL:
+        levels = part[:, each.numbers.astype(np.int64)]
+        part = levels - levels[:, :1]
+    return bool(part.any())
 
 
 def _no_change(network: ReluNetwork, twin: Twin) -> OutputConstraints:

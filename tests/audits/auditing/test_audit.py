@@ -1,5 +1,7 @@
 """The whole audit: every verdict held against what it should be, and planted faults found."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,9 @@ from explainrelu.audits.auditing.expectations import AuditLimits, Expectations
 from explainrelu.audits.auditing.verdicts import AuditCheck, AuditStatus, overall_status
 from explainrelu.audits.verification.constraints import OutputConstraints
 from explainrelu.errors import ArgumentError, ColumnsError, InputTypeError
+from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import ReluNetwork
+from explainrelu.network.schema import InputSchema
 from tests import carla, models
 
 FEW = {"robustness_rows": 10, "recourse_rows": 2, "time_limit": 5.0, "few_rules": 3}
@@ -203,3 +207,11 @@ def test_a_network_of_logits_takes_classes():
     assert network.with_classes(["a", "b"]).outputs.task == "multiclass"
     with pytest.raises(ArgumentError, match="2 classes"):
         network.with_classes(["a"])
+
+
+def test_a_protected_column_that_the_model_does_not_use_passes():
+    net = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [-1.0]])
+    lean = replace(net, schema=InputSchema((Column("x0"), Column("sex", ColumnKind.UNUSED))))
+    rows = pd.DataFrame({"x0": np.linspace(0, 1, 30), "sex": ["f", "m"] * 15})
+    found = audited(lean, rows, expectations={"protected": ["sex"], "max_flip_share": 0.0})
+    assert verdict(found, "sex alone") == "pass"

@@ -1,5 +1,6 @@
 """Can protected columns alone change a class: against brute force, and on others' networks."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -11,7 +12,9 @@ from explainrelu.audits.fairness.individual import individual_fairness
 from explainrelu.certificate import Status
 from explainrelu.errors import ArgumentError, ColumnsError, DataError
 from explainrelu.geometry.box import Box
+from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import ReluNetwork
+from explainrelu.network.schema import InputSchema
 from explainrelu.regions.enumeration import enumerate_regions
 from tests import carla, models
 
@@ -172,3 +175,25 @@ def test_column_that_no_unit_reads_changes_nothing(n_outputs, values):
     assert found.status is Status.HOLDS
     assert not found.reads
     assert found.certificate.holds
+
+
+def test_a_column_that_the_model_does_not_use_changes_nothing():
+    lean = ReluNetwork.from_weights([[[1.0]], [[2.0]]], [[0.0], [-1.0]])
+    columns = (Column("x0"), Column("sex", ColumnKind.UNUSED))
+    X = pd.DataFrame({"x0": [0.0, 1.0, 2.0], "sex": ["f", "m", "f"]})
+    found = individual_fairness(replace(lean, schema=InputSchema(columns)), X, protected="sex")
+    assert found.status is Status.HOLDS
+    assert found.largest_effect == 0.0
+    assert not found.rows["flips"].any()
+    assert "sex reaches no unit" in found.certificate.checks[0].detail
+
+
+def test_used_columns_are_compared_beside_one_that_is_not_used():
+    net = ReluNetwork.from_weights([[[1.0, 1.0]], [[2.0]]], [[0.0], [-1.0]])
+    columns = (*net.schema.columns, Column("sex", ColumnKind.UNUSED))
+    X = pd.DataFrame({"x0": [0.4, 1.0], "x1": [0.0, 1.0], "sex": ["f", "m"]})
+    lean = replace(net, schema=InputSchema(columns))
+    found = individual_fairness(lean, X, protected=["x1", "sex"])
+    assert found.status is Status.FAILS
+    assert found.rows["flips"].tolist() == [True, False]
+    assert len(fairness(lean, X, protected=["x1", "sex"]).carriers) == 6
