@@ -34,6 +34,7 @@ __all__ = [
 
 _COLUMNS = {"accuracy": "accuracy", "auc": "local_auc", "log_loss": "local_log_loss",
             "r2": "local_r2", "mse": "local_mse"}  # fmt: skip
+_NO_CLASSES = "the model does not decide between classes"
 _SMALLER_IS_BETTER = ("log_loss", "mse")
 _OF_PROPERTY = {
     PropertyStatus.HOLDS: AuditStatus.PASS,
