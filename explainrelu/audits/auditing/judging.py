@@ -35,6 +35,7 @@ __all__ = [
 _COLUMNS = {"accuracy": "accuracy", "auc": "local_auc", "log_loss": "local_log_loss",
             "r2": "local_r2", "mse": "local_mse"}  # fmt: skip
 _SMALLER_IS_BETTER = ("log_loss", "mse")
+_NO_CLASSES = "the model does not decide between classes"
 _OF_PROPERTY = {
     PropertyStatus.HOLDS: AuditStatus.PASS,
     PropertyStatus.VIOLATED: AuditStatus.FAIL,
