@@ -88,9 +88,8 @@ def test_deviation_of_few_rules_is_called_what_it_is(name):
 
 def deviations(value, bound):
     one = np.full((1, 1), value)
-    return Deviations(
-        Scope.DOMAIN, one, np.full((1, 1), bound), np.zeros((1, 1, 2)), (("",),), DEFAULT_TOLERANCES
-    )
+    most, witness, spread = np.full((1, 1), bound), np.zeros((1, 1, 2)), np.ones(1)
+    return Deviations(Scope.DOMAIN, one, most, witness, (("",),), spread, DEFAULT_TOLERANCES)
 
 
 def test_bound_of_a_deviation_is_never_rounded_down():

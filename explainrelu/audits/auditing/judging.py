@@ -36,7 +36,6 @@ _COLUMNS = {"accuracy": "accuracy", "auc": "local_auc", "log_loss": "local_log_l
             "r2": "local_r2", "mse": "local_mse"}  # fmt: skip
 _NO_CLASSES = "the model does not decide between classes"
 _SMALLER_IS_BETTER = ("log_loss", "mse")
-_NO_CLASSES = "the model does not decide between classes"
 _OF_PROPERTY = {
     PropertyStatus.HOLDS: AuditStatus.PASS,
     PropertyStatus.VIOLATED: AuditStatus.FAIL,
