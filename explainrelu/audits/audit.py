@@ -31,7 +31,6 @@ from explainrelu.explanations.simplify import simplify
 from explainrelu.explanations.targets import class_codes, target_frame
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
-from explainrelu.network.column import ColumnKind
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.outputs import Task
 from explainrelu.regions.observed import check_domain
@@ -289,10 +288,9 @@ class _Audit:
     @property
     def _spread(self) -> dict[str, float]:
         """Standard deviation over all rows of each numeric column that varies."""
-        columns = self._network.schema.columns
-        spread = self._network.schema.numbers(self._frame).std(axis=0)
-        pairs = zip(columns, spread.tolist(), strict=True)
-        return {c.name: size for c, size in pairs if c.kind is ColumnKind.NUMERIC and size > 0}
+        schema = self._network.schema
+        sizes = schema.deviations(schema.numbers(self._frame)).tolist()
+        return {name: size for name, size in zip(schema.names, sizes, strict=True) if size > 0}
 
     def _slopes(self) -> Any:
         if self._network.n_neurons > _MOST_NEURONS_FOR_SLOPES or not self._spread:

@@ -116,7 +116,7 @@ def coverage(
     schema = network.schema
     train, new = schema.frame(X_train), schema.frame(X_new)
     known, fresh = schema.numbers(train), schema.numbers(new)
-    scale = _scale(network, known)
+    scale = schema.deviations(known)[schema.input_columns]
     per_row = _per_row(network, known, fresh, scale, near)
     own = _against_each_other(network, known, scale, near)
     return Coverage(
@@ -239,12 +239,6 @@ def _outside(network: ReluNetwork, known: FloatArray, fresh: FloatArray) -> Bool
         else:
             found[:, j] = ~np.isin(fresh[:, j], known[:, j])
     return found
-
-
-def _scale(network: ReluNetwork, numbers: FloatArray) -> FloatArray:
-    """Standard deviation of each numeric column, 0 for inputs that do not move: (n_inputs,)."""
-    numeric = [column.kind is ColumnKind.NUMERIC for column in network.schema.columns]
-    return np.where(numeric, numbers.std(axis=0), 0.0)[network.schema.input_columns]
 
 
 def border_distances(network: ReluNetwork, points: FloatArray, scale: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from explainrelu.arrays import BoolArray, FloatArray, IntArray
+from explainrelu.audits.fairness.flips import classes_of
 from explainrelu.certificate import Certificate, Check, Exactness
 from explainrelu.errors import ArgumentError, DataError
 from explainrelu.explanations.limits import checked_limit
@@ -211,11 +212,8 @@ def _around(box: Box, points: FloatArray) -> Box:
 
 
 def _classes(network: ReluNetwork, scores: FloatArray) -> IntArray | None:
-    if network.outputs.task is Task.BINARY:
-        return (scores[:, 0] > 0).astype(np.int64)
-    if network.outputs.task is Task.MULTICLASS:
-        return np.asarray(scores.argmax(axis=1), dtype=np.int64)
-    return None
+    decides = network.outputs.task in (Task.BINARY, Task.MULTICLASS)
+    return classes_of(scores) if decides else None
 
 
 def _per_row(

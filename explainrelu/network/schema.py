@@ -172,6 +172,14 @@ class InputSchema:
         """
         return self.spread(self.numbers(X))
 
+    def deviations(self, numbers: FloatArray) -> FloatArray:
+        """The standard deviation of each numeric column, 0 of the others: (n_columns,).
+
+        Of rows as :meth:`numbers` has them; a column that does not vary has 0 too.
+        """
+        numeric = [column.kind is ColumnKind.NUMERIC for column in self.columns]
+        return np.where(numeric, numbers.std(axis=0), 0.0)
+
     def spread(self, numbers: FloatArray) -> FloatArray:
         """The inputs of rows given as one number a raw column (see :meth:`numbers`)."""
         if self.one_to_one:

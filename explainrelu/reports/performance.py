@@ -8,6 +8,7 @@ import pandas as pd
 
 from explainrelu.arrays import BoolArray, FloatArray, IntArray
 from explainrelu.explanations.ranking import overall_name
+from explainrelu.explanations.roc_area import roc_area
 from explainrelu.explanations.targets import (
     class_codes,
     target_flags,
@@ -78,7 +79,7 @@ def _binary(network: ReluNetwork, scores: FloatArray, target: pd.DataFrame) -> I
 def _multiclass(network: ReluNetwork, scores: FloatArray, target: pd.DataFrame) -> Iterator[Metric]:
     codes, names = class_codes(network, target), network.outputs.names
     overall = overall_name(names)
-    areas = [_area(codes == k, scores[:, k]) for k in range(len(names))]
+    areas = [roc_area(codes == k, scores[:, k]) for k in range(len(names))]
     loss = -Link.log_softmax(scores)[np.arange(codes.size), codes].mean()
     yield _accuracy(overall, codes, scores.argmax(axis=1))
     yield (overall, "area under the ROC curve", float(np.mean(areas)), "",
@@ -121,7 +122,7 @@ def _score(network: ReluNetwork, scores: FloatArray, target: pd.DataFrame) -> It
     column = target.iloc[:, 0]
     if scores.shape[1] == 1 and target.shape[1] == 1 and column.nunique() == 2:
         positive = sorted(column.unique())[1]
-        area = _area((column == positive).to_numpy(dtype=np.bool_), scores[:, 0])
+        area = roc_area((column == positive).to_numpy(dtype=np.bool_), scores[:, 0])
         detail = f"{positive} against the other value, ranked by the raw score"
         yield network.outputs.names[0], "area under the ROC curve", area, "", detail
         return
@@ -142,16 +143,7 @@ def _accuracy(name: str, own: IntArray, given: IntArray) -> Metric:
 
 
 def _ranking_and_loss(name: str, positive: BoolArray, scores: FloatArray) -> Iterator[Metric]:
-    yield name, "area under the ROC curve", _area(positive, scores), "", "ranked by the logit"
+    yield name, "area under the ROC curve", roc_area(positive, scores), "", "ranked by the logit"
     # log(1 + exp(-z)) for the true class: no overflow and no clipping of probabilities
     loss = float(np.logaddexp(0.0, np.where(positive, -scores, scores)).mean())
     yield name, "log loss", loss, "nats", "of the predicted probabilities"
-
-
-def _area(positive: BoolArray, scores: FloatArray) -> float:
-    """The area under the ROC curve, NaN where only one of the two classes is there."""
-    from sklearn import metrics
-
-    if positive.all() or not positive.any():
-        return float("nan")
-    return float(metrics.roc_auc_score(positive, scores))

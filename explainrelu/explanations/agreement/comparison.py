@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from explainrelu.errors import ArgumentError, DataError
+from explainrelu.errors import ArgumentError
 from explainrelu.explanations.agreement.measures import (
     checked_lengths,
     correlations,
@@ -18,6 +18,7 @@ from explainrelu.explanations.agreement.measures import (
 from explainrelu.explanations.agreement.reasons import reasons_frame
 from explainrelu.explanations.agreement.sources import Attribution, attributions_of
 from explainrelu.explanations.assembly import ExplainedRows
+from explainrelu.explanations.coalitions.background import background_frame
 from explainrelu.explanations.explain import METHODS
 from explainrelu.explanations.limits import checked_seed
 from explainrelu.importers.import_model import import_model
@@ -25,7 +26,6 @@ from explainrelu.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["AttributionComparison", "compare_attributions"]
 
-_BACKGROUND_ROWS = 100
 _MEASURES = (
     "feature_agreement",
     "rank_agreement",
@@ -190,7 +190,9 @@ def compare_attributions(
     network = import_model(model, X, tolerances=tolerances)
     frame, view = network.schema.frame(X), network.outputs.view(output)
     rows = ExplainedRows(network, view, frame, network.schema.encode(frame))
-    rest = _background(frame, background, rows, random_state)
+    rest = background_frame(
+        network.schema, frame, background, np.random.default_rng((random_state, 0))
+    )
     shared: dict[str, Any] = {"background": rest, "output": output, "tolerances": tolerances}
     found = attributions_of(attributions, rows, **shared)
     if len(found) < 2 and reference is None:
@@ -209,20 +211,6 @@ def compare_attributions(
         reasons=reasons_frame(compared, rows, network.schema.encode(rest), tolerances),
         reference="" if against is None else against.name,
     )
-
-
-def _background(
-    frame: pd.DataFrame, background: Any, rows: ExplainedRows, seed: int
-) -> pd.DataFrame:
-    if background is not None:
-        found = rows.network.schema.frame(background)
-        if len(found) == 0:
-            raise DataError("background must have at least one row, got none.")
-        return found
-    if len(frame) <= _BACKGROUND_ROWS:
-        return frame
-    chosen = np.random.default_rng(seed).choice(len(frame), _BACKGROUND_ROWS, replace=False)
-    return frame.iloc[np.sort(chosen)]
 
 
 def _reference(

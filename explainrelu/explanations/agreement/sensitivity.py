@@ -19,7 +19,6 @@ from explainrelu.explanations.baseline import baseline_numbers
 from explainrelu.explanations.limits import checked_limit
 from explainrelu.geometry.box import Box
 from explainrelu.importers.import_model import import_model
-from explainrelu.network.column import ColumnKind
 from explainrelu.network.patterns import activation_patterns, affine_maps
 from explainrelu.network.schema import InputSchema
 from explainrelu.regions.enumeration import enumerate_regions
@@ -126,8 +125,7 @@ def _checked_radius(radius: Any) -> float:
 
 def _spread(schema: InputSchema, numbers: FloatArray) -> FloatArray:
     """How far one unit of radius moves each input: its standard deviation, 0 of levels."""
-    moves = [column.kind is ColumnKind.NUMERIC for column in schema.columns]
-    deviation = np.where(moves, numbers.std(axis=0), 0.0)
+    deviation = schema.deviations(numbers)
     if not deviation.any():
         raise ArgumentError(
             "A ball needs numeric columns that vary over the background, got none. Pass "

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
-from explainrelu.arrays import BoolArray, FloatArray
+from explainrelu.arrays import FloatArray
+from explainrelu.explanations.roc_area import roc_area
 from explainrelu.explanations.simplification.decisions import Decision
 
 __all__ = ["equal_decisions", "quality_frame", "r_squared"]
@@ -61,13 +61,4 @@ def _auc(k: int, scores: FloatArray, predicted: FloatArray, decision: Decision) 
     if decision is Decision.NONE:
         return float("nan")
     own = scores[:, k] > 0 if decision is Decision.SIGN else scores.argmax(axis=1) == k
-    return _area(np.asarray(own, dtype=np.bool_), predicted[:, k])
-
-
-def _area(positive: BoolArray, score: FloatArray) -> float:
-    n_positive = int(positive.sum())
-    pairs = n_positive * (positive.size - n_positive)
-    if not pairs:
-        return float("nan")
-    ranks = rankdata(score)[positive].sum()
-    return float((ranks - n_positive * (n_positive + 1) / 2) / pairs)
+    return roc_area(np.asarray(own, dtype=np.bool_), predicted[:, k])

@@ -12,6 +12,7 @@ from explainrelu.audits.fairness.individual import individual_fairness
 from explainrelu.certificate import Status
 from explainrelu.errors import ArgumentError, ColumnsError, DataError
 from explainrelu.geometry.box import Box
+from explainrelu.importers.import_model import import_model
 from explainrelu.network.column import Column, ColumnKind
 from explainrelu.network.network import ReluNetwork
 from explainrelu.network.schema import InputSchema
@@ -54,6 +55,7 @@ def test_the_verdict_is_that_of_brute_force(seed, n_outputs):
 def test_the_witness_differs_in_the_protected_column_and_the_class(seed):
     net = network(seed, weight=2.0)
     found = individual_fairness(net, [[-2.0, 0.0], [2.0, 1.0]], protected=["x1"])
+    assert (found.witness is not None) == (found.status is Status.FAILS)
     if found.witness is not None:
         first, second = found.witness.to_numpy()
         assert (first[0], {first[1], second[1]}) == (second[0], {0.0, 1.0})
@@ -97,6 +99,13 @@ def test_a_limit_leaves_it_undecided_or_right():
     found = individual_fairness(model, X[:5], protected={name: span}, time_limit=0.5)
     assert found.status in (Status.UNDECIDED, Status.HOLDS, Status.FAILS)
     assert found.status is not Status.FAILS or found.witness is not None or found.rows.flips.any()
+    rng, net = np.random.default_rng(0), import_model(model, X)
+    place, low, high = list(X.columns).index(name), X[:5].min(), X[:5].max()
+    points = rng.uniform(low, high, size=(5000, X.shape[1]))
+    own, other = points.copy(), points.copy()
+    own[:, place], other[:, place] = rng.uniform(*span, size=(2, 5000))
+    changes = ((net.forward(own) > 0) != (net.forward(other) > 0)).any()
+    assert not (changes and found.status is Status.HOLDS)
 
 
 def test_everything_at_once():
